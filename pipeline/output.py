@@ -1,0 +1,67 @@
+"""Files that are complete or absent: written under a temporary name, renamed when whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fervid.pipeline.errors import ConfigError, OutputError
+from fervid.pipeline.frame import Source
+
+
+def resolve(template: str, source: Source) -> Path:
+    """Fill `{name}` in a path template; nothing else in braces is known, and no name can leave the folder.
+
+    Raises:
+        ConfigError: a placeholder that does not exist.
+    """
+    for placeholder in re.findall(r"{([^{}]*)}", template):
+        if placeholder != "name":
+            raise ConfigError(f"{template}: no placeholder {{{placeholder}}}; there is {{name}}")
+    name = re.sub(r"[^\w.,+=@ -]", "_", source.name).strip(". ") or "unnamed"
+    return Path(template.replace("{name}", name))
+
+
+@contextmanager
+def output(path: Path, source: Source) -> Iterator[Path]:
+    """Give a path to write to; it takes the name `path` when the block ends well.
+
+    The temporary file lies beside the final one, as `.NAME.part`, so that the rename is atomic; a killed process
+    leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
+    as `STEM.partial.SUFFIX`: a live source has no end, so stopping one is a good end.
+
+    Raises:
+        OutputError: the folder or file cannot be written, or the output would overwrite the input.
+    """
+    if source.path and path.exists() and path.samefile(source.path):
+        raise OutputError(f"{path}: would overwrite the input; write to another name")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        if not os.access(part, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        yield part
+    except BaseException as error:
+        stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
+        _keep(part, path if stopped and source.live else _partial(path), source)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise
+    _keep(part, _partial(path) if source.cut == "interrupted" and not source.live else path, source)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def _keep(part: Path, final: Path, source: Source) -> None:
+    if part.exists():
+        part.replace(final)
+        source.outputs.append(final)

@@ -1,0 +1,1 @@
+"""The stages that come with fervid; one file is one stage."""
