@@ -1,0 +1,46 @@
+# `make demo` shows fervid at work, `make test` proves it; `make check` is for those who change it.
+#
+# PyPI's torch for Linux brings several gigabytes of CUDA. Without a GPU, take the small build:
+#     PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3 || echo python3)
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.installed
+	$(BIN)/fervid run configs/demo.yaml
+	@echo "The annotated video is out/demo.mp4, the emotions of each face in each frame are in out/demo.csv."
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .src build out *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find pipeline stages models configs tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.installed: setup.cfg constraints.txt | $(BIN)/python .src/fervid
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	|| { echo "fervid runs on Python 3.11 and 3.12; install one and say which: make demo PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	|| { echo "$(PYTHON) cannot make environments; install its venv module: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) and installing into it; the first time, this takes some minutes."
+	$(PYTHON) -m venv $(VENV)
+
+# Type checkers and editors find the names fervid.* through this link.
+.src/fervid:
+	@mkdir -p .src && ln -s .. .src/fervid
