@@ -1,10 +1,21 @@
-"""Errors as sentences for the person who wrote the YAML; each kind has its exit code."""
+"""Errors as sentences for the person who wrote the YAML; each kind has its exit code, none holds a password."""
+
+import re
+
+
+def redact(text: str) -> str:
+    """Hide what stands before the @ of a URL, and values of secret query parameters."""
+    text = re.sub(r"(\w[\w+.-]*://)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"(?i)([?&](?:\w*pass\w*|pwd|token|key|secret)=)[^&\s]*", r"\1***", text)
 
 
 class FervidError(Exception):
     """Base of all errors that fervid explains in one line; `exit_code` tells a shell which kind it was."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class ConfigError(FervidError):

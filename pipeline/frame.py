@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,8 @@ class Source:
     """Why the input ended before its end ("interrupted", "truncated"); None for a whole input."""
     reopen: Callable[[], Iterator[Frame]] | None = None
     """Reads the same frames once more, without faces; None where that is impossible."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the run shall end in order: by a signal, by `Pipeline.stop`, or by a stage such as a closed window."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """What a sidecar keeps: stages add what they know, such as the weights' hash."""
     outputs: list[Path] = field(default_factory=list)

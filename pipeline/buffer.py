@@ -1,0 +1,80 @@
+"""Hand frames from one thread to the next: in order, bounded, with exceptions carried over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+
+from fervid.pipeline.frame import Frame
+
+log = logging.getLogger(__name__)
+POLL = 0.2  # seconds between two looks at `stop` while no frame comes
+PATIENCE = 15.0  # seconds that a closing run waits for a thread that is blocked in a device
+
+
+def hand_over(
+    frames: Iterable[Frame], stop: threading.Event, size: int = 4, *, newest: bool = False
+) -> Generator[Frame]:
+    """Yield `frames`, which are made ahead in another thread, at most `size` of them.
+
+    With `newest`, as behind a camera, the producer never waits: a frame that nobody took in time is replaced by the
+    next one and counted in `source.dropped`, and indices count the frames that were taken.
+    Once `stop` is set, what is ready is still yielded, but a producer that is silent is not waited for.
+    """
+    ready: deque[Frame] = deque()
+    change = threading.Condition()
+    state = _State()
+
+    def produce() -> None:
+        try:
+            for frame in frames:
+                with change:
+                    if newest and ready:
+                        ready.popleft().source.dropped += 1
+                    while len(ready) >= size and not state.closed:
+                        change.wait()
+                    if state.closed:
+                        return
+                    ready.append(frame)
+                    change.notify_all()
+        except BaseException as error:
+            state.error = error
+        finally:
+            with change:
+                state.finished = True
+                change.notify_all()
+
+    thread = threading.Thread(target=produce, name="fervid-segment", daemon=True)
+    thread.start()
+    taken = 0
+    try:
+        while True:
+            with change:
+                while not ready and not state.finished:
+                    if not change.wait(POLL) and stop.is_set() and newest:
+                        return
+                if not ready:
+                    break
+                frame = ready.popleft()
+                change.notify_all()
+            if newest:
+                frame.index = taken
+            taken += 1
+            yield frame
+        if state.error is not None:
+            raise state.error
+    finally:
+        with change:
+            state.closed = True
+            change.notify_all()
+        thread.join(PATIENCE)
+        if thread.is_alive():
+            log.warning("a source does not answer; left behind")
+
+
+class _State:
+    finished = False
+    closed = False
+    error: BaseException | None = None

@@ -1,0 +1,242 @@
+"""From YAML to stages: line numbers in every error, overrides, plugins, and the order of stages checked."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fervid.pipeline import document, options
+from fervid.pipeline.document import Node
+from fervid.pipeline.errors import ConfigError, FervidError
+from fervid.pipeline.stage import FACTS, Stage, find, names
+
+KEYS = ("plugins", "stages", "threads")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stage as it was written, with the place of each option for messages."""
+
+    name: str
+    options: dict[str, Any]
+    place: str
+    places: dict[str, str]
+
+    def error(self, message: str, option: str = "") -> ConfigError:
+        """An error that begins with the place of the stage or option."""
+        return ConfigError(f"{self.places.get(option, self.place)}: {self.name}: {message}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A pipeline as it was written; `build` makes its stages."""
+
+    origin: str
+    entries: list[Entry]
+    plugins: list[tuple[str, str]] = field(default_factory=list)
+    """Each plugin and the place that names it."""
+    threads: bool = True
+
+    def build(self) -> list[Stage]:
+        """Load the plugins and make the stages; no camera, file or model is opened.
+
+        Raises:
+            ConfigError: with file and line, and what would be right.
+        """
+        for plugin, place in self.plugins:
+            _load_plugin(plugin, place, Path(self.origin).parent)
+        stages = [_build(entry) for entry in self.entries]
+        _check_order(stages, self.entries)
+        return stages
+
+
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a pipeline from a YAML file, with `{"stage.option": value}` put over it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text: {error}") from None
+    return parse(text, overrides, origin=str(path))
+
+
+def parse(text: str, overrides: Mapping[str, Any] | None = None, origin: str = "<text>") -> Config:
+    """Read a pipeline from YAML text; `origin` names it in messages, its folder is where plugins are looked for."""
+    root = document.read(text, origin)
+    if not isinstance(root.value, dict):
+        raise ConfigError(f"{origin}:{root.line}: a pipeline is a mapping with a list of 'stages'")
+    for key, node in root.value.items():
+        if key not in KEYS:
+            raise ConfigError(
+                f"{origin}:{node.line}: no key {key!r}{options.suggest(key, KEYS)} (there is {_list(KEYS)})"
+            )
+    stages = root.value.get("stages")
+    if stages is None or not isinstance(stages.value, list) or not stages.value:
+        raise ConfigError(f"{origin}:{stages.line if stages else root.line}: 'stages' must be a list of stages")
+    config = Config(
+        origin, [_entry(node, origin) for node in stages.value], _plugins(root, origin), _threads(root, origin)
+    )
+    return _override(config, overrides or {})
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Split `stage.option=value` of a command line; the value is read as YAML.
+
+    Raises:
+        ConfigError: there is no `=`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: write it as stage.option=value")
+    try:
+        parsed = document.read(value, "--set").plain()
+    except ConfigError:
+        return key, value
+    return key, value if isinstance(parsed, dict) else parsed
+
+
+def resolved(stages: Sequence[Stage]) -> list[dict[str, dict[str, Any]]]:
+    """The stages with all their options, as plain data without secrets."""
+    return [{stage.name: options.values(stage)} for stage in stages]
+
+
+def _plugins(root: Node, origin: str) -> list[tuple[str, str]]:
+    node = root.value.get("plugins") or Node([], 0)
+    listed = node.value if isinstance(node.value, list) else None
+    if listed is None or not all(isinstance(one.value, str) for one in listed):
+        raise ConfigError(f"{origin}:{node.line}: 'plugins' must be a list of modules or .py files")
+    return [(one.value, f"{origin}:{one.line}") for one in listed]
+
+
+def _threads(root: Node, origin: str) -> bool:
+    node = root.value.get("threads") or Node(True, 0)
+    if not isinstance(node.value, bool):
+        raise ConfigError(f"{origin}:{node.line}: 'threads' must be true or false")
+    return node.value
+
+
+def _entry(node: Node, origin: str) -> Entry:
+    place = f"{origin}:{node.line}"
+    if isinstance(node.value, str):
+        return Entry(node.value, {}, place, {})
+    if not isinstance(node.value, dict) or len(node.value) != 1:
+        raise ConfigError(f"{place}: a stage is written `- name` or `- name: {{option: value}}`")
+    ((name, given),) = node.value.items()
+    if given.value is None:
+        return Entry(name, {}, place, {})
+    if not isinstance(given.value, dict):
+        raise ConfigError(f"{place}: {name}: options are written `{{option: value}}`")
+    places = {key: f"{origin}:{value.line}" for key, value in given.value.items()}
+    return Entry(name, given.plain(), place, places)
+
+
+def _override(config: Config, overrides: Mapping[str, Any]) -> Config:
+    threads = config.threads
+    for key, value in overrides.items():
+        if key == "threads" and isinstance(value, bool):
+            threads = value
+            continue
+        entry, option = _addressed(config, key)
+        entry.options[option] = value
+        entry.places[option] = f"--set {key}"
+    return Config(config.origin, config.entries, config.plugins, threads)
+
+
+def _addressed(config: Config, key: str) -> tuple[Entry, str]:
+    stage, dot, option = key.rpartition(".")
+    if not dot:
+        raise ConfigError(f"--set {key}: write it as stage.option=value")
+    name, _, number = stage.partition("#")
+    matches = [entry for entry in config.entries if entry.name == name]
+    if not matches:
+        known = [entry.name for entry in config.entries]
+        raise ConfigError(
+            f"--set {key}: no stage {name!r} in {config.origin}{options.suggest(name, known)} (it has {_list(known)})"
+        )
+    if number.isdecimal() and 1 <= int(number) <= len(matches):
+        return matches[int(number) - 1], option
+    if number or len(matches) > 1:
+        raise ConfigError(f"--set {key}: {len(matches)} stages are named {name!r}; write {name}#1.{option}=...")
+    return matches[0], option
+
+
+def _build(entry: Entry) -> Stage:
+    try:
+        cls = find(entry.name)
+    except ImportError as error:
+        raise entry.error(f"cannot be loaded: {error}") from error
+    if cls is None:
+        known = names()
+        raise ConfigError(
+            f"{entry.place}: no stage {entry.name!r}{options.suggest(entry.name, known)} (there is {_list(known)})"
+        )
+    try:
+        return options.build(cls, entry.options)
+    except options.OptionError as error:
+        raise entry.error(str(error), error.option) from None
+
+
+def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
+    facts: dict[str, str] = {}
+    for stage, entry in zip(stages, entries, strict=True):
+        if "frames" in stage.gives and facts:
+            raise entry.error("is a source; a pipeline has one source, and it stands first")
+        for fact in sorted(stage.needs - facts.keys()):
+            raise entry.error(f"needs {FACTS.get(fact, fact)}; put {_giver(fact, stages)} before it")
+        for fact in sorted(stage.refuses & facts.keys()):
+            raise entry.error(f"must stand before {facts[fact]}, which gives {FACTS.get(fact, fact)}")
+        facts |= dict.fromkeys(stage.gives, entry.name)
+
+
+def _giver(fact: str, stages: Sequence[Stage]) -> str:
+    if fact == "frames":
+        return "a source such as file, webcam or demo"
+    for stage in stages:
+        if fact in stage.gives:
+            return stage.name
+    for name in names():
+        cls = find(name)
+        if cls is not None and fact in cls.gives:
+            return name
+    return f"a stage that gives {fact!r}"
+
+
+def _load_plugin(plugin: str, place: str, folder: Path) -> None:
+    try:
+        if plugin.endswith(".py"):
+            _load_file((folder / plugin).resolve(), plugin)
+        else:
+            importlib.import_module(plugin)
+    except FervidError as error:
+        raise ConfigError(f"{place}: plugin {plugin}: {error}") from error
+    except Exception as error:
+        raise ConfigError(f"{place}: plugin {plugin}: raised {type(error).__name__}: {error}") from error
+
+
+def _load_file(path: Path, plugin: str) -> None:
+    name = f"fervid_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return
+    if not path.is_file():
+        raise ConfigError(f"no such file; looked for {path}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{plugin} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,92 @@
+"""Read YAML that nobody vouches for: plain data with line numbers, or one clear error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from fervid.pipeline.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and the line it was written on; lists and dicts hold further nodes."""
+
+    value: Any
+    line: int
+
+    def plain(self) -> Any:
+        """The value as ordinary Python data."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+def read(text: str, origin: str) -> Node:
+    """Parse one YAML document without tags, anchors, aliases or repeated keys.
+
+    `origin` names the text in messages. The events are checked as they stream, before anything is built of them.
+
+    Raises:
+        ConfigError: too long, too deep, not YAML, or more than plain data.
+    """
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise ConfigError(f"{origin}: longer than {MAX_BYTES // 1_000_000} MB; a pipeline is a short list")
+    try:
+        _refuse_hostile(text, origin)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None:
+            raise ConfigError(f"{origin}: empty; a pipeline has a list of stages")
+        return _convert(root, origin, yaml.SafeLoader(""))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{origin}:{mark.line + 1}" if mark else origin
+        raise ConfigError(f"{place}: not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{origin}: not YAML: {str(error).splitlines()[0]}") from None
+
+
+def _refuse_hostile(text: str, origin: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        place = f"{origin}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ConfigError(f"{place}: anchors and aliases (&, *) are not allowed; write the value out")
+        if getattr(event, "tag", None):
+            raise ConfigError(f"{place}: tags (!) are not allowed; write plain values")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ConfigError(f"{place}: nested more than {MAX_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        return Node(_convert_mapping(node, origin, scalars), line)
+    if isinstance(node, yaml.SequenceNode):
+        return Node([_convert(item, origin, scalars) for item in node.value], line)
+    value = scalars.construct_object(node) if node.tag in _PLAIN_TAGS else node.value  # type: ignore[no-untyped-call]
+    return Node(value, line)
+
+
+def _convert_mapping(node: yaml.MappingNode, origin: str, scalars: yaml.SafeLoader) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for key, value in node.value:
+        place = f"{origin}:{key.start_mark.line + 1}"
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            raise ConfigError(f"{place}: a key must be a plain word")
+        if key.value in found:
+            raise ConfigError(f"{place}: {key.value!r} stands here twice; remove one")
+        found[key.value] = _convert(value, origin, scalars)
+    return found

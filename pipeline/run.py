@@ -1,0 +1,135 @@
+"""Run a pipeline: one fold of generators, each closed whatever happens, last stage first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fervid.pipeline import config
+from fervid.pipeline.buffer import hand_over
+from fervid.pipeline.errors import FervidError, StageError
+from fervid.pipeline.frame import Frame
+from fervid.pipeline.stage import Stage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds that one stage worked, and that it waited for frames made in another thread."""
+
+    stage: str
+    worked: float = 0.0
+    waited: float = 0.0
+
+
+class Pipeline:
+    """Stages in a row. Iterating runs them and yields the frames that come out at the end.
+
+    >>> for frame in Pipeline.load("configs/file.yaml", {"file.path": "talk.mp4"}):
+    ...     print(frame.time, [face.emotion for face in frame.faces])
+    """
+
+    def __init__(self, stages: Sequence[Stage], *, threads: bool = True, profile: bool = False) -> None:
+        self.stages = tuple(stages)
+        self.threads = threads
+        self.timings = [Timing(stage.name) for stage in stages] if profile else None
+        self._stop = threading.Event()
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None, *, profile: bool = False) -> Pipeline:
+        """Make a pipeline from a YAML file, with `{"stage.option": value}` put over it.
+
+        Raises:
+            ConfigError: with file and line, and what would be right.
+        """
+        return cls._from(config.load(path, overrides), profile)
+
+    @classmethod
+    def parse(cls, text: str, overrides: Mapping[str, Any] | None = None, *, profile: bool = False) -> Pipeline:
+        """Make a pipeline from YAML text."""
+        return cls._from(config.parse(text, overrides), profile)
+
+    @classmethod
+    def _from(cls, written: config.Config, profile: bool) -> Pipeline:
+        return cls(written.build(), threads=written.threads, profile=profile)
+
+    def stop(self) -> None:
+        """Let the run end in order: no further frame is read, what was read still reaches the sinks."""
+        self._stop.set()
+
+    def __iter__(self) -> Generator[Frame]:
+        frames: Iterable[Frame] = ()
+        before: Stage | None = None
+        try:
+            with ExitStack() as stack:
+                for number, stage in enumerate(self.stages):
+                    if self.threads and before and (before.live or stage.detached):
+                        made = hand_over(frames, self._stop, 1 if before.live else 4, newest=before.live)
+                        frames = stack.enter_context(_closing(made))
+                    frames = stack.enter_context(_closing(self._run(stage, frames, number)))
+                    if before is None:
+                        frames = stack.enter_context(_closing(self._watch(frames)))
+                    before = stage
+                stack.callback(self._stop.set)
+                yield from frames
+        finally:
+            self._stop.clear()
+
+    def _run(self, stage: Stage, frames: Iterable[Frame], number: int) -> Generator[Frame]:
+        timing = self.timings[number] if self.timings else None
+        try:
+            if timing is None:
+                yield from stage.run(frames)
+            else:
+                with closing(stage.run(_timed(frames, timing, outside=True))) as made:
+                    yield from _timed(made, timing)
+        except (FervidError, MemoryError):
+            raise
+        except Exception as error:
+            raise StageError(f"{stage.name}: raised {type(error).__name__}: {error}") from error
+
+    def _watch(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        """Stand behind the source: tell its record about the run, and end the stream when the user asks for it."""
+        told = False
+        for frame in frames:
+            if not told:
+                frame.source.provenance["config"] = config.resolved(self.stages)
+                frame.source.stopping = self._stop
+                told = True
+            if self._stop.is_set():
+                if not frame.source.live:
+                    frame.source.cut = "interrupted"
+                return
+            yield frame
+
+
+def _timed(frames: Iterable[Frame], timing: Timing, *, outside: bool = False) -> Generator[Frame]:
+    """Add the time spent in `frames` to the stage, or, of the frames given to it, take it off again."""
+    made = iter(frames)
+    while True:
+        began = perf_counter()
+        frame = next(made, None)
+        spent = perf_counter() - began
+        timing.worked += -spent if outside else spent
+        timing.waited += spent if outside else 0.0
+        if frame is None:
+            return
+        yield frame
+
+
+@contextmanager
+def _closing(frames: Generator[Frame]) -> Generator[Generator[Frame]]:
+    try:
+        yield frames
+    finally:
+        try:
+            frames.close()
+        except ValueError:
+            log.debug("a generator is still running in a thread that was left behind")

@@ -1,0 +1,21 @@
+"""What tests share: the folder of real clips, where the machine has it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder that FERVID_DATA names."""
+    folder = os.environ.get("FERVID_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("FERVID_DATA names no folder; see CONTRIBUTING.md")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def clips(data: Path) -> Path:
+    """Real clips of faces."""
+    return data / "videos"
