@@ -57,7 +57,7 @@ def read(text: str, origin: str) -> Node:
 def _refuse_hostile(text: str, origin: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        place = f"{origin}:{event.start_mark.line + 1}"
+        place = f"{origin}:{event.start_mark.line + 1}" if event.start_mark else origin
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigError(f"{place}: anchors and aliases (&, *) are not allowed; write the value out")
         if getattr(event, "tag", None):
@@ -76,7 +76,7 @@ def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
         return Node(_convert_mapping(node, origin, scalars), line)
     if isinstance(node, yaml.SequenceNode):
         return Node([_convert(item, origin, scalars) for item in node.value], line)
-    value = scalars.construct_object(node) if node.tag in _PLAIN_TAGS else node.value  # type: ignore[no-untyped-call]
+    value = scalars.construct_object(node) if node.tag in _PLAIN_TAGS else node.value
     return Node(value, line)
 
 

@@ -29,7 +29,7 @@ def resolve(template: str, source: Source) -> Path:
 def output(path: Path, source: Source) -> Iterator[Path]:
     """Give a path to write to; it takes the name `path` when the block ends well.
 
-    The temporary file lies beside the final one, as `.NAME.part`, so that the rename is atomic; a killed process
+    The temporary file lies beside the final one, as `NAME.part`, so that the rename is atomic; a killed process
     leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
     as `STEM.partial.SUFFIX`: a live source has no end, so stopping one is a good end.
 
@@ -38,7 +38,7 @@ def output(path: Path, source: Source) -> Iterator[Path]:
     """
     if source.path and path.exists() and path.samefile(source.path):
         raise OutputError(f"{path}: would overwrite the input; write to another name")
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
