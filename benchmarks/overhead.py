@@ -1,0 +1,81 @@
+"""What the engine itself costs: microseconds a stage a frame, for stages that do nothing.
+
+python benchmarks/overhead.py
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import ClassVar
+
+import numpy as np
+
+from fervid.pipeline import Frame, Pipeline, Source, Stage, register
+
+FRAMES = 50_000
+STAGES = 10
+
+
+@register("benchmark_source")
+@dataclass(frozen=True)
+class BenchmarkSource(Stage):
+    """The same small picture again and again."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[frozenset[str]] = frozenset({"frames"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        source, image = Source("nothing", 8, 8), np.zeros((8, 8, 3), np.uint8)
+        for index in range(FRAMES):
+            yield Frame(index, index / 25, image, source)
+
+
+@register("benchmark_pass")
+@dataclass(frozen=True)
+class BenchmarkPass(Stage):
+    """Hand every frame on."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        for frame in frames:
+            yield frame
+
+
+@register("benchmark_detached")
+@dataclass(frozen=True)
+class BenchmarkDetached(BenchmarkPass):
+    """Hand every frame on, from another thread."""
+
+    detached: ClassVar[bool] = True
+
+
+def seconds(stages: list[Stage]) -> float:
+    """Wall time of a whole run."""
+    began = perf_counter()
+    for _ in Pipeline(stages):
+        pass
+    return perf_counter() - began
+
+
+def main() -> None:
+    """Print the medians of interleaved runs."""
+    chains = {
+        "source alone": [BenchmarkSource()],
+        "a stage": [BenchmarkSource(), *[BenchmarkPass()] * STAGES],
+        "a stage behind a thread hand-over": [BenchmarkSource(), *[BenchmarkDetached()] * 3],
+    }
+    times: dict[str, list[float]] = {name: [] for name in chains}
+    for _ in range(5):
+        for name, stages in chains.items():
+            times[name].append(seconds(list(stages)) / FRAMES * 1e6)
+    base = statistics.median(times.pop("source alone"))
+    print(f"source alone: {base:.2f} us a frame, {FRAMES} frames, median of 5")
+    for name, measured in times.items():
+        count = len(chains[name]) - 1
+        print(f"{name}: {(statistics.median(measured) - base) / count:.2f} us a frame")
+
+
+if __name__ == "__main__":
+    main()
