@@ -1,7 +1,7 @@
 # `make demo` shows fervid at work, `make test` proves it; `make check` is for those who change it.
 #
-# PyPI's torch for Linux brings several gigabytes of CUDA. Without a GPU, take the small build:
-#     PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+# `make test` installs torch, which on Linux brings gigabytes of CUDA. Without a GPU, take the small build:
+#     PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3 || echo python3)
 VENV ?= .venv

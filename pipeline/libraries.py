@@ -1,10 +1,10 @@
-"""Turn a missing system library into one line that names the package to install."""
+"""Turn a missing library into one line that says how to install it."""
 
 from __future__ import annotations
 
 import re
 
-DEBIAN = {
+PACKAGES = {
     "libGL.so.1": "libgl1 libglib2.0-0",
     "libgthread-2.0.so.0": "libgl1 libglib2.0-0",
     "libglib-2.0.so.0": "libgl1 libglib2.0-0",
@@ -13,15 +13,21 @@ DEBIAN = {
     "libgomp.so.1": "libgomp1",
     "libstdc++.so.6": "libstdc++6",
 }
-"""Packages of Debian and Ubuntu by the library that an import misses; those needed together stand together."""
+"""Packages of Debian and Ubuntu by the system library that an import misses; those needed together stand together."""
+
+EXTRAS = {"torch": "train", "onnx": "export", "openvino": "openvino", "tensorboard": "tensorboard"}
+"""Extras of fervid by the Python module that an import misses."""
 
 
 def missing_library(error: ImportError) -> str | None:
-    """Say what to install where an import failed for a shared library; None where it failed for another reason."""
+    """Say how to install what an import missed; None where it failed for another reason or nobody knows."""
+    if isinstance(error, ModuleNotFoundError):
+        module = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(module)
+        return extra and f"{module} is not installed; install it: pip install 'fervid[{extra}]'"
     found = re.match(r"(lib\S+\.so[\d.]*): cannot open shared object file", str(error))
     if found is None:
         return None
-    library = found[1]
-    if packages := DEBIAN.get(library):
-        return f"the system library {library} is missing; install it: sudo apt-get install {packages}"
-    return f"the system library {library} is missing; install the package of your system that has it"
+    packages = PACKAGES.get(found[1])
+    how = f"sudo apt-get install {packages}" if packages else "the package of your system that has it"
+    return f"the system library {found[1]} is missing; install it: {how}"
