@@ -1,0 +1,36 @@
+"""A missing library is one line that says how to install it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from fervid.pipeline.libraries import missing_library
+
+
+def test_a_missing_system_library_names_its_package() -> None:
+    error = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+    assert missing_library(error) == (
+        "the system library libGL.so.1 is missing; install it: sudo apt-get install libgl1 libglib2.0-0"
+    )
+
+
+def test_an_unknown_system_library_is_named() -> None:
+    error = ImportError("libodd.so.7: cannot open shared object file: No such file or directory")
+    assert missing_library(error) == (
+        "the system library libodd.so.7 is missing; install it: the package of your system that has it"
+    )
+
+
+def test_a_missing_module_of_an_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ImportError) as caught:
+        importlib.import_module("openvino")
+    assert missing_library(caught.value) == "openvino is not installed; install it: pip install 'fervid[openvino]'"
+
+
+@pytest.mark.parametrize("error", [ImportError("cannot import name 'x'"), ModuleNotFoundError("no", name="my_module")])
+def test_other_faults_are_not_explained_away(error: ImportError) -> None:
+    assert missing_library(error) is None

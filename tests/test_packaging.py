@@ -1,0 +1,99 @@
+"""What is built holds every module, and what is installed is what was tested."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("pipeline", "stages", "models", "configs")
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that an old build folder cannot lend it modules."""
+    copy = tmp_path_factory.mktemp("source")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
+    for file in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, copy)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    return next((copy / "dist").glob("*.whl"))
+
+
+def requirements(setup: configparser.ConfigParser) -> list[Requirement]:
+    texts = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def test_every_folder_with_modules_is_a_package(setup: configparser.ConfigParser) -> None:
+    inits = (init.parent for folder in FOLDERS for init in (ROOT / folder).rglob("__init__.py"))
+    folders = {"fervid." + ".".join(folder.relative_to(ROOT).parts) for folder in inits}
+    assert set(setup["options"]["packages"].split()) == folders
+
+
+def test_every_module_lies_in_a_package() -> None:
+    modules = [module for folder in FOLDERS for module in (ROOT / folder).rglob("*.py")]
+    assert [str(module) for module in modules if not (module.parent / "__init__.py").exists()] == []
+
+
+def test_the_wheel_holds_all_modules_recipes_and_weights(wheel: Path) -> None:
+    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.is_file()]
+    wanted = {f"fervid/{f.relative_to(ROOT)}" for f in files if f.suffix in {".py", ".typed", ".yaml"}}
+    wanted |= {f"fervid/models/weights/{file.name}" for file in (ROOT / "models" / "weights").glob("[!.]*.*")}
+    with zipfile.ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+    assert sorted(wanted - held) == []
+    assert sorted(name for name in held - wanted if ".dist-info/" not in name) == []
+
+
+def test_the_wheel_says_how_to_start_it_and_under_which_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name)
+        assert "fervid = fervid.pipeline.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+        assert "License-Expression: Apache-2.0" in archive.read(f"{info}/METADATA").decode()
+        assert f"{info}/licenses/LICENSE" in archive.namelist()
+
+
+def test_every_requirement_has_a_tested_version_within_its_range(setup: configparser.ConfigParser) -> None:
+    pins = pinned()
+    for requirement in requirements(setup):
+        version = pins.get(canonicalize_name(requirement.name))
+        assert version, f"{requirement.name} is not in constraints.txt"
+        assert requirement.specifier.contains(version), f"{requirement} and constraints.txt: {version}"
+
+
+def test_both_opencvs_are_one_version() -> None:
+    assert pinned()["opencv-python"] == pinned()["opencv-contrib-python"]
+
+
+def test_every_requirement_is_explained(setup: configparser.ConfigParser) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    explained = {canonicalize_name(name) for name in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)}
+    assert explained == {canonicalize_name(requirement.name) for requirement in requirements(setup)}
