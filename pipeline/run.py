@@ -15,6 +15,7 @@ from fervid.pipeline import config
 from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,8 @@ class Pipeline:
         except (FervidError, MemoryError):
             raise
         except Exception as error:
-            raise StageError(f"{stage.name}: raised {type(error).__name__}: {error}") from error
+            missing = missing_library(error) if isinstance(error, ImportError) else None
+            raise StageError(f"{stage.name}: {missing or f'raised {type(error).__name__}: {error}'}") from error
 
     def _watch(self, frames: Iterable[Frame]) -> Generator[Frame]:
         """Stand behind the source: tell its record about the run, and end the stream when the user asks for it."""

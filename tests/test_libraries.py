@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import StageError
 from fervid.pipeline.libraries import missing_library
 
 
@@ -34,3 +36,15 @@ def test_a_missing_module_of_an_extra_names_the_extra(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("error", [ImportError("cannot import name 'x'"), ModuleNotFoundError("no", name="my_module")])
 def test_other_faults_are_not_explained_away(error: ImportError) -> None:
     assert missing_library(error) is None
+
+
+def test_a_run_ends_with_that_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory", name=name)
+
+    monkeypatch.setattr("fervid.stages.sources.demo._portrait", lambda: refuse("cv2"))
+    with pytest.raises(StageError) as caught:
+        list(Pipeline.parse("stages:\n- demo\n"))
+    assert str(caught.value) == (
+        "demo: the system library libGL.so.1 is missing; install it: sudo apt-get install libgl1 libglib2.0-0"
+    )
