@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.resources
 import importlib.util
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,13 +60,39 @@ class Config:
 
 def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read a pipeline from a YAML file, with `{"stage.option": value}` put over it."""
+    return parse(read(path), overrides, origin=str(path))
+
+
+def read(path: str | Path) -> str:
+    """Return the text of a YAML file, no more of it than `parse` takes.
+
+    Raises:
+        ConfigError: it is missing or no text.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            return file.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text: {error}") from None
-    return parse(text, overrides, origin=str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not YAML: not text in UTF-8") from None
+
+
+def locate(name: str) -> Path:
+    """Return the path of a config: a file, or one that ships with fervid, such as `webcam`.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    if (path := Path(name)).exists():
+        return path
+    folder = Path(str(importlib.resources.files("fervid.configs")))
+    shipped = sorted(file.stem for file in folder.glob("*.yaml"))
+    if name.removesuffix(".yaml") in shipped:
+        return folder / f"{name.removesuffix('.yaml')}.yaml"
+    raise ConfigError(f"{name}: no such file{options.suggest(name, shipped)} (fervid ships {_list(shipped)})")
 
 
 def parse(text: str, overrides: Mapping[str, Any] | None = None, origin: str = "<text>") -> Config:
@@ -99,7 +127,8 @@ def setting(text: str) -> tuple[str, Any]:
         parsed = document.read(value, "--set").plain()
     except ConfigError:
         return key, value
-    return key, value if isinstance(parsed, dict) else parsed
+    quoted = value.lstrip()[:1] in {"'", '"'}
+    return key, value if isinstance(parsed, dict) or (isinstance(parsed, str) and not quoted) else parsed
 
 
 def resolved(stages: Sequence[Stage]) -> list[dict[str, dict[str, Any]]]:
@@ -109,8 +138,8 @@ def resolved(stages: Sequence[Stage]) -> list[dict[str, dict[str, Any]]]:
 
 def _plugins(root: Node, origin: str) -> list[tuple[str, str]]:
     node = root.value.get("plugins") or Node([], 0)
-    listed = node.value if isinstance(node.value, list) else None
-    if listed is None or not all(isinstance(one.value, str) for one in listed):
+    listed = [] if node.value is None else node.value
+    if not isinstance(listed, list) or not all(isinstance(one.value, str) for one in listed):
         raise ConfigError(f"{origin}:{node.line}: 'plugins' must be a list of modules or .py files")
     return [(one.value, f"{origin}:{one.line}") for one in listed]
 
@@ -144,7 +173,7 @@ def _override(config: Config, overrides: Mapping[str, Any]) -> Config:
             threads = value
             continue
         entry, option = _addressed(config, key)
-        entry.options[option] = value
+        entry.options[option] = os.fspath(value) if isinstance(value, os.PathLike) else value
         entry.places[option] = f"--set {key}"
     return Config(config.origin, config.entries, config.plugins, threads)
 
@@ -170,8 +199,8 @@ def _addressed(config: Config, key: str) -> tuple[Entry, str]:
 def _build(entry: Entry) -> Stage:
     try:
         cls = find(entry.name)
-    except ImportError as error:
-        raise entry.error(f"cannot be loaded: {error}") from error
+    except Exception as error:
+        raise entry.error(f"cannot be loaded: {type(error).__name__}: {error}") from error
     if cls is None:
         known = names()
         raise ConfigError(
@@ -181,6 +210,8 @@ def _build(entry: Entry) -> Stage:
         return options.build(cls, entry.options)
     except options.OptionError as error:
         raise entry.error(str(error), error.option) from None
+    except FervidError as error:
+        raise entry.error(str(error)) from error
 
 
 def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:

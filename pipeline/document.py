@@ -76,8 +76,16 @@ def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
         return Node(_convert_mapping(node, origin, scalars), line)
     if isinstance(node, yaml.SequenceNode):
         return Node([_convert(item, origin, scalars) for item in node.value], line)
-    value = scalars.construct_object(node) if node.tag in _PLAIN_TAGS else node.value
-    return Node(value, line)
+    return Node(_scalar(node, scalars), line)
+
+
+def _scalar(node: yaml.Node, scalars: yaml.SafeLoader) -> Any:
+    """Read a number only where it is written as Python would: `007` and `1.10` may be names."""
+    if node.tag not in _PLAIN_TAGS:
+        return node.value
+    value = scalars.construct_object(node)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return node.value if number and str(value) != node.value else value
 
 
 def _convert_mapping(node: yaml.MappingNode, origin: str, scalars: yaml.SafeLoader) -> dict[str, Node]:

@@ -4,8 +4,8 @@ import re
 
 
 def redact(text: str) -> str:
-    """Hide what stands before the @ of a URL, and values of secret query parameters."""
-    text = re.sub(r"(\w[\w+.-]*://)[^/\s]*@", r"\1***@", text)
+    """Hide what stands before the last @ of a URL, and values of secret query parameters."""
+    text = re.sub(r"(\w[\w+.-]*://)\S*@", r"\1***@", text)
     return re.sub(r"(?i)([?&](?:\w*pass\w*|pwd|token|key|secret)=)[^&\s]*", r"\1***", text)
 
 

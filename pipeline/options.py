@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from fervid.pipeline.errors import redact
 from fervid.pipeline.stage import Stage
@@ -31,12 +31,30 @@ def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
     Raises:
         OptionError: the first option that is unknown, missing, of a wrong type or out of bounds.
     """
+    if not dataclasses.is_dataclass(cls):
+        raise OptionError("", "is no dataclass; put @dataclass(frozen=True) under @register")
     try:
-        return _adapter(cls).validate_python(dict(values))
+        adapter = _adapter(cls)
+    except (PydanticUserError, NameError) as error:
+        raise OptionError("", f"an option has a type that YAML cannot give: {str(error).splitlines()[0]}") from error
+    try:
+        stage = adapter.validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         option = str(first["loc"][0]) if first["loc"] else ""
         raise OptionError(option, _explain(cls, option, first["type"], first["msg"])) from None
+    _refuse_truth(cls, values)
+    return stage
+
+
+def _refuse_truth(cls: type[Stage], values: Mapping[str, Any]) -> None:
+    """Refuse `min_score: yes`, which pydantic reads as 1."""
+    for option, value in values.items():
+        if isinstance(value, bool):
+            whole = schema(cls)
+            kind = _type(whole["properties"][option], whole)
+            if _TYPES["boolean"] not in kind and kind != "any":
+                raise OptionError(option, f"option {option!r}: takes {kind}, not {str(value).lower()}")
 
 
 def schema(cls: type[Stage]) -> dict[str, Any]:
@@ -86,7 +104,8 @@ def _explain(cls: type[Stage], option: str, kind: str, message: str) -> str:
     if kind == "missing":
         meaning = next((text for name, _, text in describe(cls) if name == option), "")
         return f"option {option!r} is missing: {meaning}"
-    return f"option {option!r}: {message[0].lower()}{message[1:]}"
+    message = message.removeprefix("Value error, ")
+    return f"option {option!r}: {message[0].lower()}{message[1:]}" if option else message
 
 
 def listing(cls: type[Stage]) -> str:

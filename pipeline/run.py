@@ -14,7 +14,7 @@ from typing import Any
 from fervid.pipeline import config
 from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.errors import FervidError, StageError
-from fervid.pipeline.frame import Frame
+from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.stage import Stage
 
@@ -41,6 +41,8 @@ class Pipeline:
         self.stages = tuple(stages)
         self.threads = threads
         self.timings = [Timing(stage.name) for stage in stages] if profile else None
+        self.source: Source | None = None
+        """The input, once a run has read its first frame."""
         self._stop = threading.Event()
 
     @classmethod
@@ -71,10 +73,11 @@ class Pipeline:
         try:
             with ExitStack() as stack:
                 for number, stage in enumerate(self.stages):
-                    if self.threads and before and (before.live or stage.detached):
-                        made = hand_over(frames, self._stop, 1 if before.live else 4, newest=before.live)
+                    ahead = before if self.threads and before and (before.live or stage.detached) else None
+                    if ahead:
+                        made = hand_over(frames, self._stop, 1 if ahead.live else 4, newest=ahead.live)
                         frames = stack.enter_context(_closing(made))
-                    frames = stack.enter_context(_closing(self._run(stage, frames, number)))
+                    frames = stack.enter_context(_closing(self._run(stage, frames, number, waits=ahead is not None)))
                     if before is None:
                         frames = stack.enter_context(_closing(self._watch(frames)))
                     before = stage
@@ -83,13 +86,13 @@ class Pipeline:
         finally:
             self._stop.clear()
 
-    def _run(self, stage: Stage, frames: Iterable[Frame], number: int) -> Generator[Frame]:
+    def _run(self, stage: Stage, frames: Iterable[Frame], number: int, *, waits: bool) -> Generator[Frame]:
         timing = self.timings[number] if self.timings else None
         try:
             if timing is None:
                 yield from stage.run(frames)
             else:
-                with closing(stage.run(_timed(frames, timing, outside=True))) as made:
+                with closing(stage.run(_timed(frames, timing, work=-1, wait=1 if waits else 0))) as made:
                     yield from _timed(made, timing)
         except (FervidError, MemoryError):
             raise
@@ -102,6 +105,7 @@ class Pipeline:
         told = False
         for frame in frames:
             if not told:
+                self.source = frame.source
                 frame.source.provenance["config"] = config.resolved(self.stages)
                 frame.source.stopping = self._stop
                 told = True
@@ -112,15 +116,15 @@ class Pipeline:
             yield frame
 
 
-def _timed(frames: Iterable[Frame], timing: Timing, *, outside: bool = False) -> Generator[Frame]:
-    """Add the time spent in `frames` to the stage, or, of the frames given to it, take it off again."""
+def _timed(frames: Iterable[Frame], timing: Timing, work: int = 1, wait: int = 0) -> Generator[Frame]:
+    """Count the time spent in `frames` `work` times as the stage's work and `wait` times as waiting."""
     made = iter(frames)
     while True:
         began = perf_counter()
         frame = next(made, None)
         spent = perf_counter() - began
-        timing.worked += -spent if outside else spent
-        timing.waited += spent if outside else 0.0
+        timing.worked += work * spent
+        timing.waited += wait * spent
         if frame is None:
             return
         yield frame
