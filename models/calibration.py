@@ -1,0 +1,93 @@
+"""Make probabilities mean what they say, and know below which one a face is better called uncertain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+    Integers = NDArray[np.integer]
+    Truths = NDArray[np.bool_]
+
+
+class Bin(NamedTuple):
+    """Faces of similar confidence; a reliability diagram draws one bar for each."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+    """Return N x 7 probabilities of N x 7 logits."""
+    import numpy as np
+
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def temperature(logits: Floats, labels: Integers) -> float:
+    """Return the temperature under which the labels are most likely (Guo et al. 2017)."""
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(labels))
+
+    def surprise(log_temperature: float) -> float:
+        chosen = softmax(logits, float(np.exp(log_temperature)))[rows, labels]
+        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-2.5, 2.5), method="bounded").x))
+
+
+def reliability(confidence: Floats, right: Truths, bins: int = 15) -> list[Bin]:
+    """Group faces by confidence into bins of equal width; empty ones are left out."""
+    import numpy as np
+
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    groups = ((n, which == n) for n in range(bins))
+    return [
+        Bin(n / bins, (n + 1) / bins, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for n, inside in groups
+        if inside.any()
+    ]
+
+
+def calibration_error(bins: list[Bin]) -> float:
+    """Expected calibration error: the mean gap between confidence and accuracy, weighted by count."""
+    total = sum(group.count for group in bins)
+    return sum(group.count * abs(group.confidence - group.accuracy) for group in bins) / total
+
+
+def risk_coverage(confidence: Floats, right: Truths) -> tuple[Floats, Floats]:
+    """Return coverage and the accuracy of what is covered, from the surest face to all of them."""
+    import numpy as np
+
+    order = np.argsort(-confidence, kind="stable")
+    count = np.arange(1, len(order) + 1)
+    return count / len(order), np.cumsum(right[order]) / count
+
+
+def selective_accuracy(confidence: Floats, right: Truths, coverage: float) -> float:
+    """Accuracy on the surest share of the faces."""
+    import numpy as np
+
+    count = max(1, round(coverage * len(right)))
+    return float(risk_coverage(confidence, right)[1][np.minimum(count, len(right)) - 1])
+
+
+def uncertain_below(confidence: Floats, right: Truths, floor: float = 0.4) -> float:
+    """Return the highest threshold such that the labels of the faces below it are right less often than `floor`."""
+    import numpy as np
+
+    order = np.argsort(confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    poor = np.flatnonzero(accuracy < floor)
+    poor = poor[poor >= min(20, len(order) - 1)]
+    return round(float(confidence[order[poor[-1]]]), 3) if len(poor) else 0.0

@@ -1,0 +1,1 @@
+"""How networks learn: examples in memory, augmentation, recipes, the loop, and what it leaves behind."""

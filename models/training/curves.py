@@ -1,0 +1,59 @@
+"""See how a training went: a CSV of epochs and their curves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from fervid.models.training.learner import Epoch
+
+
+def write(history: Sequence[Epoch], folder: Path) -> None:
+    """Write epochs.csv and curves.png anew."""
+    with (folder / "epochs.csv").open("w", newline="") as file:
+        rows = csv.DictWriter(file, list(asdict(history[0])))
+        rows.writeheader()
+        rows.writerows(asdict(epoch) for epoch in history)
+    _draw(history, folder / "curves.png")
+
+
+def _draw(history: Sequence[Epoch], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = [row.epoch for row in history]
+    loss.plot(epochs, [row.train_loss for row in history], label="training, augmented")
+    loss.plot(epochs, [row.validation_loss for row in history], label="validation")
+    loss.set(title="Loss", xlabel="Epoch")
+    loss.legend(frameon=False)
+    accuracy.plot(epochs, [100 * row.validation_accuracy for row in history], color="C1")
+    best = max(history, key=lambda row: row.validation_accuracy)
+    accuracy.plot(best.epoch, 100 * best.validation_accuracy, "o", color="C1")
+    accuracy.annotate(
+        f"{100 * best.validation_accuracy:.1f} %",
+        (best.epoch, 100 * best.validation_accuracy),
+        (0, 6),
+        textcoords="offset points",
+        ha="center",
+    )
+    accuracy.set(title="Validation accuracy, %", xlabel="Epoch")
+    accuracy.margins(y=0.12)
+    for axes in (loss, accuracy):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def tensorboard(row: Epoch, folder: Path) -> None:
+    """Append one epoch for TensorBoard; needs `pip install fervid[tensorboard]`."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+        for name, value in asdict(row).items():
+            if name != "epoch":
+                writer.add_scalar(name, value, row.epoch)  # type: ignore[no-untyped-call]

@@ -1,0 +1,91 @@
+"""Labelled faces in memory: one byte a pixel, whatever they were read from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.frame import EMOTIONS, Frame, Target
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+VOTES = 8
+"""FER+'s first eight counts are emotions; the last two, unknown and no face, teach nothing."""
+
+
+@dataclass
+class Examples:
+    """Faces and targets of one split, gathered frame by frame."""
+
+    size: int
+    """Width and height in pixels that pictures are brought to."""
+    pixels: bytearray = field(default_factory=bytearray)
+    emotions: list[int] = field(default_factory=list)
+    """Index into EMOTIONS; -1 where only votes exist."""
+    votes: list[Sequence[int]] = field(default_factory=list)
+    """FER+'s ten counts, or nothing."""
+
+    def __len__(self) -> int:
+        return len(self.emotions)
+
+    def add(self, frame: Frame, target: Target) -> None:
+        """Keep the frame's whole picture as one grey face."""
+        self.pixels += grey(frame.image, self.size).tobytes()
+        self.emotions.append(-1 if target.emotion is None else target.emotion)
+        self.votes.append(target.votes or ())
+
+    def images(self) -> Tensor:
+        """N x 1 x size x size, uint8, without a copy."""
+        return torch.frombuffer(self.pixels, dtype=torch.uint8).view(-1, 1, self.size, self.size)
+
+    def labels(self) -> Tensor:
+        """N indices into EMOTIONS, -1 where there is none."""
+        return torch.tensor(self.emotions)
+
+    def opinions(self) -> Tensor:
+        """N x 8 shares of FER+'s votes; zeros where nobody voted for an emotion.
+
+        A lone vote is taken for a slip, as FER+ does (Barsoum et al. 2016), unless all are lone.
+        """
+        counts = torch.tensor([tuple(votes[:VOTES]) or (0,) * VOTES for votes in self.votes], dtype=torch.float32)
+        agreed = torch.where(counts > 1, counts, 0.0)
+        counts = torch.where(agreed.sum(1, keepdim=True) > 0, agreed, counts)
+        return counts / counts.sum(1, keepdim=True).clamp(min=1)
+
+    def counts(self) -> list[int]:
+        """How many examples each emotion has."""
+        return torch.bincount(self.labels().clamp(min=-1) + 1, minlength=len(EMOTIONS) + 1)[1:].tolist()
+
+    def digest(self) -> str:
+        """SHA-256 of all pixels and labels: the same data, whichever file they came from, give the same."""
+        return hashlib.sha256(self.pixels + repr((self.emotions, self.votes)).encode()).hexdigest()
+
+    def require(self, what: str) -> None:
+        """Refuse to go on with nothing, or without an emotion.
+
+        Raises:
+            InputError: there are no examples, or a class has none.
+        """
+        if not len(self):
+            raise InputError(f"no frames of the {what} split came; check the source's `split`")
+        if missing := [name for name, count in zip(EMOTIONS, self.counts(), strict=True) if not count]:
+            raise InputError(f"the {what} split has no example of {', '.join(missing)}; all seven emotions are needed")
+
+
+def grey(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Return the picture as size x size grey pixels, averaged where it shrinks."""
+    import cv2
+
+    single = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if single.shape == (size, size):
+        return single  # type: ignore[return-value]
+    shrinks = min(single.shape) > size
+    return cv2.resize(single, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]

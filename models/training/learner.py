@@ -1,0 +1,171 @@
+"""One network while it learns: an epoch forward, a look at the validation faces, and all of its state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fervid.models.training.augment import Augment, mixed
+from fervid.models.training.examples import VOTES, Examples
+from fervid.models.training.optimise import (
+    Optimizer,
+    Plateau,
+    Schedule,
+    Weights,
+    cross_entropy,
+    factor,
+    follow,
+    optimizer,
+    targets,
+)
+
+Watch = Callable[[int, int], None]
+"""Told the batches done and to do."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How to learn; the train stage's options of the same names say what each means."""
+
+    epochs: int
+    batch: int
+    optimizer: Optimizer
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+    patience: int
+    label_smoothing: float
+    class_weights: Weights
+    votes: float
+    mixup: float
+    mixup_share: float
+    ema: float
+    clip: float
+    bf16: bool
+    channels_last: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch brought: a row of the CSV."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class Learner:
+    """A network, its averaged twin, their second head, and everything that is needed to go on."""
+
+    def __init__(self, network: nn.Module, learning: Learning, augment: Augment, device: torch.device) -> None:
+        self.learning, self.augment, self.device = learning, augment, device
+        self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
+        layout = torch.channels_last if learning.channels_last else torch.contiguous_format
+        self.network = Pair(network, learning.votes > 0).to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.average: Pair = copy.deepcopy(self.network)
+        self.optimizer = optimizer(
+            learning.optimizer, self.network, learning.learning_rate, learning.momentum, learning.weight_decay
+        )
+        self.plateau = Plateau(learning.patience)
+        self.epoch = self.step = 0
+        self.history: list[Epoch] = []
+
+    def learn(self, examples: Examples, watch: Watch) -> tuple[float, float]:
+        """Go through all examples once in a new order; return the mean loss and the last learning rate.
+
+        Chance comes from the seed and the epoch's number alone, so an epoch is the same after a break.
+        """
+        torch.manual_seed(self.learning.seed * 1_000_003 + self.epoch)
+        random = torch.Generator(self.device).manual_seed(self.learning.seed * 1_000_003 + self.epoch)
+        labels, opinions = self._targets(examples)
+        images = examples.images().to(self.device)
+        order = torch.randperm(len(examples), generator=random, device=self.device)
+        batches = [batch for batch in order.split(self.learning.batch) if len(batch) > 1]
+        total, rate = torch.zeros((), device=self.device), 0.0
+        self.network.train()
+        for number, batch in enumerate(batches):
+            rate = self._set_rate(number / len(batches))
+            total += self._step(images[batch], labels[batch], opinions[batch], random)
+            watch(number + 1, len(batches))
+        self.epoch += 1
+        return float(total) / len(batches), rate
+
+    def judge(self, examples: Examples) -> tuple[float, float]:
+        """Return loss and accuracy on examples, of the averaged weights, as they will ship: in float32."""
+        logits = torch.cat(list(self._logits(examples)))
+        labels = examples.labels()
+        known = labels >= 0
+        loss = cross_entropy(logits[known], targets(labels[known], 0.0, "none"))
+        self.plateau.see(float(loss))
+        return float(loss), float((logits[known].argmax(1) == labels[known]).float().mean())
+
+    def logits(self, examples: Examples) -> Tensor:
+        """N x 7 logits of the averaged weights."""
+        return torch.cat(list(self._logits(examples)))
+
+    @torch.no_grad()
+    def _logits(self, examples: Examples) -> Iterator[Tensor]:
+        self.average.eval()
+        for images in examples.images().split(512):
+            pixels = (images.to(self.device).float() / 255 - self.mean) / self.std
+            yield self.average.network(pixels).float().cpu()
+
+    def _targets(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        labels = targets(examples.labels(), self.learning.label_smoothing, self.learning.class_weights)
+        return labels.to(self.device), examples.opinions().to(self.device)
+
+    def _set_rate(self, within: float) -> float:
+        share = factor(self.learning.schedule, (self.epoch + within) / self.learning.epochs)
+        if self.learning.schedule == "reduce-on-plateau":
+            share = self.plateau.factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = share * self.learning.learning_rate
+        return share * self.learning.learning_rate
+
+    def _step(self, images: Tensor, labels: Tensor, opinions: Tensor, random: torch.Generator) -> Tensor:
+        pixels = (self.augment(images, random) - self.mean) / self.std
+        if (
+            self.learning.mixup
+            and float(torch.rand((), generator=random, device=self.device)) < self.learning.mixup_share
+        ):
+            partners, share = mixed(len(images), self.learning.mixup, random)
+            pixels, labels, opinions = (share * x + (1 - share) * x[partners] for x in (pixels, labels, opinions))
+        if self.learning.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.learning.bf16):
+            logits, votes = self.network(pixels)
+        loss = cross_entropy(logits, labels)
+        if votes is not None:
+            loss = loss + self.learning.votes * cross_entropy(votes, opinions)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.learning.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.clip)
+        self.optimizer.step()
+        self.step += 1
+        follow(self.average, self.network, min(self.learning.ema, (1 + self.step) / (10 + self.step)))
+        return loss.detach()
+
+
+class Pair(nn.Module):
+    """A network and, hung on its features, a head that answers as FER+'s voters did."""
+
+    def __init__(self, network: nn.Module, second: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.votes = nn.Linear(network.head.in_features, VOTES) if second else None  # type: ignore[union-attr,arg-type]
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.votes is None:
+            return self.network(pixels), None
+        features = self.network.features(pixels)  # type: ignore[operator]
+        return self.network.head(features), self.votes(features)  # type: ignore[operator]

@@ -1,0 +1,101 @@
+"""Optimizers and schedules by name, the averaged weights, and what a prediction costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fervid.pipeline.frame import EMOTIONS
+
+Optimizer = Literal["sgd", "adam", "adamw", "nadam"]
+Schedule = Literal["constant", "one-cycle", "cosine", "reduce-on-plateau"]
+Weights = Literal["none", "balanced", "sqrt"]
+
+
+def optimizer(
+    name: Optimizer, network: nn.Module, rate: float, momentum: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Build an optimizer; weight decay spares biases and normalisation, which it only harms."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if name == "sgd":
+        return torch.optim.SGD(groups, rate, momentum=momentum, nesterov=momentum > 0)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
+    return kinds[name](groups, rate, betas=(momentum, 0.999), eps=1e-7)
+
+
+def factor(schedule: Schedule, progress: float) -> float:
+    """Share of the peak learning rate when `progress` (0 to 1) of all steps is done.
+
+    One-cycle climbs from 1/25 for a quarter of the time, then falls along a cosine to 1/10,000 (Smith 2018).
+    """
+    if schedule == "cosine":
+        return _fall(progress, 1.0, 1e-3)
+    if schedule == "one-cycle":
+        return _fall(progress / 0.25, 0.04, 1.0) if progress < 0.25 else _fall((progress - 0.25) / 0.75, 1.0, 1e-4)
+    return 1.0
+
+
+def _fall(progress: float, start: float, end: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+
+
+@dataclass
+class Plateau:
+    """Lowers the learning rate when the validation loss stands still."""
+
+    patience: int
+    """Epochs without a better loss before the rate is halved."""
+    best: float = math.inf
+    waited: int = 0
+    factor: float = 1.0
+
+    def see(self, loss: float) -> None:
+        """Take one epoch's validation loss."""
+        self.best, self.waited = (loss, 0) if loss < self.best - 1e-4 else (self.best, self.waited + 1)
+        if self.waited > self.patience:
+            self.factor, self.waited = self.factor / 2, 0
+
+
+def targets(labels: Tensor, smoothing: float, weights: Weights) -> Tensor:
+    """Return N x 7 soft targets, scaled by class weights of mean 1; zeros for a face without a label."""
+    count = len(EMOTIONS)
+    known = labels >= 0
+    hot = functional.one_hot(labels.clamp(min=0), count).float() * known[:, None]
+    soft = hot * (1 - smoothing) + known[:, None] * smoothing / count
+    if weights != "none":
+        rarity = known.sum() / (count * hot.sum(0).clamp(min=1))
+        rarity = rarity.sqrt() if weights == "sqrt" else rarity
+        weight = (hot * rarity).sum(1)
+        soft = soft * (weight / weight[known].mean())[:, None]
+    return soft
+
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean cross entropy against soft targets; a row of zeros costs nothing."""
+    return -(target * functional.log_softmax(logits.float(), 1)).sum(1).mean()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights and statistics one step towards the network's."""
+    pairs = zip(_state(average), _state(network), strict=True)
+    floats, others = [], []
+    for mine, new in pairs:
+        (floats if mine.is_floating_point() else others).append((mine, new))
+    torch._foreach_lerp_([mine for mine, _ in floats], [new for _, new in floats], 1 - decay)
+    for mine, new in others:
+        mine.copy_(new)
+
+
+def _state(network: nn.Module) -> Iterable[Tensor]:
+    return network.state_dict().values()

@@ -1,0 +1,122 @@
+"""One training from its first face to the finished file; a stopped one is taken up again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from fervid.models import zoo
+from fervid.models.training import curves, state
+from fervid.models.training.augment import Augment
+from fervid.models.training.examples import Examples
+from fervid.models.training.finish import finish
+from fervid.models.training.learner import Epoch, Learner, Learning, Watch
+from fervid.pipeline.errors import ConfigError, ModelError, OutputError
+from fervid.pipeline.frame import Frame
+
+T = TypeVar("T")
+
+
+class Session:
+    """A recipe, the faces to learn from, and the folder that it all ends in."""
+
+    def __init__(self, network: str, folder: Path, recipe: dict[str, Any]) -> None:
+        self.network, self.folder, self.recipe = network, folder, recipe
+        torch.manual_seed(recipe["seed"])
+        self.model = zoo.build(network)
+        size = getattr(self.model, "size", 48)
+        self.examples, self.validation = Examples(size), Examples(size)
+        self.weights = folder / f"{network}.safetensors"
+        self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
+
+    def claim(self, overwrite: bool) -> None:
+        """Make sure of the folder before hours are spent.
+
+        Raises:
+            OutputError: it cannot be written, or holds weights that must not be lost.
+        """
+        if overwrite:
+            for path in (self.weights, self.last, self.best):
+                path.unlink(missing_ok=True)
+        if self.weights.exists():
+            raise OutputError(f"{self.weights}: is finished and stays; choose another `out`, or set overwrite: true")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "recipe.json").touch()
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def add(self, frame: Frame) -> None:
+        """Keep a frame of the train or validation split."""
+        if frame.target and frame.target.split != "test":
+            examples = self.examples if frame.target.split == "train" else self.validation
+            examples.add(frame, frame.target)
+
+    def train(self, device: str, early_stop: int | None, watch: Watch) -> Iterator[Epoch]:
+        """Learn epoch by epoch, from where it was stopped, and yield what each brought.
+
+        Raises:
+            InputError: a split is empty or lacks an emotion.
+            ModelError: the stopped training in the folder had other options or data.
+        """
+        self.examples.require("train")
+        self.validation.require("validation")
+        learner = Learner(self.model, self._part(Learning), self._part(Augment), _device(device))
+        self._resume(learner)
+        while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
+            yield self._epoch(learner, watch)
+        state.restore(learner, self.best)
+        finish(learner, self.examples, self.validation, self.recipe, self.network, self.weights)
+
+    def _epoch(self, learner: Learner, watch: Watch) -> Epoch:
+        start = time.perf_counter()
+        loss, rate = learner.learn(self.examples, watch)
+        judged, accuracy = learner.judge(self.validation)
+        row = Epoch(learner.epoch, rate, loss, judged, accuracy, round(time.perf_counter() - start, 2))
+        better = all(accuracy > old.validation_accuracy for old in learner.history)
+        learner.history.append(row)
+        if better:
+            state.save(learner, self.best)
+        state.save(learner, self.last)
+        curves.write(learner.history, self.folder)
+        return row
+
+    def _resume(self, learner: Learner) -> None:
+        """Take up a stopped training, if it is this one."""
+        mine = {**self.recipe, "data": self.examples.digest(), "validation": self.validation.digest()}
+        kept = self.folder / "recipe.json"
+        if self.last.exists():
+            theirs = json.loads(kept.read_text() or "{}")
+            if odd := [name for name in mine if theirs.get(name) != mine[name]]:
+                raise ModelError(
+                    f"{self.last}: a stopped training with another {' and '.join(odd)}; "
+                    "choose another `out`, or set overwrite: true to start over"
+                )
+            state.restore(learner, self.last)
+        kept.write_text(json.dumps(mine, indent=2) + "\n")
+
+    def _part(self, cls: type[T]) -> T:
+        return cls(**{field.name: self.recipe[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"train: device {name!r} is not there: {str(error).splitlines()[0]}") from error
+    return torch.device(name)
+
+
+def _stale(history: list[Epoch], patience: int | None) -> bool:
+    if patience is None or not history:
+        return False
+    best = max(history, key=lambda row: row.validation_accuracy)
+    return history[-1].epoch - best.epoch >= patience

@@ -1,0 +1,78 @@
+"""Stop a training at any time and go on later to the very same weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fervid.models.training.learner import Epoch, Learner
+from fervid.pipeline.errors import ModelError
+
+
+def save(learner: Learner, path: Path) -> None:
+    """Write all that the next epoch depends on, in one file that is complete or absent."""
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Tensor] = {}
+    for prefix, network in (("network", learner.network), ("average", learner.average)):
+        tensors |= {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
+    numbers: dict[str, Any] = {}
+    for index, slots in learner.optimizer.state_dict()["state"].items():
+        for name, value in slots.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value
+            elif value is not None:
+                numbers[f"{index}.{name}"] = value
+    about = {
+        "epoch": learner.epoch,
+        "step": learner.step,
+        "plateau": asdict(learner.plateau),
+        "history": [asdict(epoch) for epoch in learner.history],
+        "optimizer": numbers,
+    }
+    part = path.with_name(f".{path.name}.part")
+    whole = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+    save_file(whole, part, {"state": json.dumps(about)})
+    part.replace(path)
+
+
+def restore(learner: Learner, path: Path) -> None:
+    """Bring a learner to where `save` left it.
+
+    Raises:
+        ModelError: the file is damaged or of another network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for prefix, network in (("network", learner.network), ("average", learner.average)):
+            network.load_state_dict(_under(prefix, tensors))
+        _restore_optimizer(learner, _under("optimizer", tensors), about["optimizer"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: cannot go on from it: damaged or of another network; remove it ({error})") from error
+    learner.epoch, learner.step = about["epoch"], about["step"]
+    learner.history = [Epoch(**row) for row in about["history"]]
+    for name, value in about["plateau"].items():
+        setattr(learner.plateau, name, value)
+
+
+def _restore_optimizer(learner: Learner, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in (tensors | numbers).items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    learner.optimizer.load_state_dict({**learner.optimizer.state_dict(), "state": state})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

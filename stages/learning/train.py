@@ -1,0 +1,159 @@
+"""Teach a network from labelled frames; what it learned is a file that `emotions` takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from fervid.pipeline.frame import Frame
+from fervid.pipeline.stage import Stage, register
+
+if TYPE_CHECKING:
+    from fervid.models.training.learner import Watch
+    from fervid.models.training.session import Session
+
+log = logging.getLogger(__name__)
+
+Share = Annotated[float, Ge(0), Le(1)]
+NOT_RECIPE = ("out", "overwrite", "device", "threads", "tensorboard")
+"""Options that leave the recipe as it is."""
+
+
+@register("train")
+@dataclass(frozen=True)
+class Train(Stage):
+    """Frames pass through while they are gathered; when the last has passed, training begins.
+
+    Frames of the train split teach, those of the validation split choose the best epoch and calibrate; those of the
+    test split are not looked at. A training that was stopped goes on where it was when the same pipeline runs again.
+    """
+
+    network: str
+    """Name of a network: one of fervid's or of a plugin's."""
+    out: str = "runs/{network}"
+    """Folder for the weights and their card, the checkpoint of each epoch, epochs.csv and curves.png."""
+    overwrite: bool = False
+    """Start over where the folder holds weights or a stopped training; otherwise those are never touched."""
+    epochs: Annotated[int, Ge(1)] = 60
+    """How often each face is seen. More while the training loss still falls and the validation accuracy still rises."""
+    batch: Annotated[int, Ge(2)] = 128
+    """Faces a step. Double it with the learning rate where a GPU is idle; halve both where memory ends."""
+    optimizer: Literal["sgd", "adam", "adamw", "nadam"] = "sgd"
+    """sgd generalises best on long schedules; adamw gets far in a few epochs and forgives a wrong learning rate."""
+    learning_rate: Annotated[float, Gt(0)] = 0.1
+    """At its peak. About 0.1 for sgd and 0.001 for the others; a third of it where the loss jumps or becomes nan."""
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+    """Of sgd (Nesterov's), or beta1 of the others. Seldom worth turning."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0005
+    """Pull of the weights to 0. Raise it where validation falls behind training; not used on biases and norms."""
+    schedule: Literal["one-cycle", "cosine", "reduce-on-plateau", "constant"] = "one-cycle"
+    """one-cycle where `epochs` is final; reduce-on-plateau where one does not know how long it will take."""
+    patience: Annotated[int, Ge(0)] = 5
+    """Epochs without a better validation loss before reduce-on-plateau halves the rate."""
+    early_stop: Annotated[int, Ge(1)] | None = None
+    """Epochs without a better validation accuracy before it ends. Leave it out with one-cycle: its gains come last."""
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Share of a label given to all classes. FER2013's labels are noisy: 0 makes the network overconfident."""
+    class_weights: Literal["none", "balanced", "sqrt"] = "none"
+    """Weight rare emotions more: sqrt raises macro-F1 a little, balanced costs accuracy (disgust is 1.5 % of faces)."""
+    votes: Annotated[float, Ge(0)] = 1.0
+    """Weight of a second head that learns FER+'s votes, where the source has them; 0 learns the labels alone."""
+    rotation: Annotated[float, Ge(0), Le(180)] = 15.0
+    """Largest turn in degrees. Raise it for cameras that tilt."""
+    shift: Share = 0.1
+    """Largest move, as a share of the side. Raise it where the detector's boxes are loose."""
+    scale: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Largest change of size, as a share. The same."""
+    flip: Share = 0.5
+    """Probability of a mirror image. Leave it at 0.5: faces have no side."""
+    flip_vertical: Share = 0.0
+    """Probability of standing on its head. Only to repeat recipes that did it."""
+    brightness: Share = 0.2
+    """Largest change of brightness and of contrast. Raise it for poor light."""
+    erase: Share = 0.25
+    """Probability that a random rectangle becomes noise. Raise it against hands and masks, or where it overfits."""
+    cutout: Annotated[int, Ge(0)] = 0
+    """Side in pixels of a square that becomes grey; another form of the same."""
+    mixup: Annotated[float, Ge(0)] = 0.2
+    """Alpha of mixup: faces are blended with others. 0 for short trainings; 0.2 to 0.4 for long ones."""
+    mixup_share: Share = 0.5
+    """Share of the batches that are blended."""
+    ema: Annotated[float, Ge(0), Lt(1)] = 0.998
+    """Decay a step of the averaged weights, which are those that are kept; 0 keeps the last step's."""
+    clip: Annotated[float, Ge(0)] = 0.0
+    """Longest gradient. 1 to 5 where the loss jumps; 0 does not limit it."""
+    bf16: bool = True
+    """Compute in bfloat16 where that is safe: up to twice as fast on CPUs and GPUs that know it."""
+    channels_last: bool = True
+    """Memory layout that convolutions are faster in; weights and results are the same but for rounding."""
+    seed: Annotated[int, Ge(0)] = 1
+    """The same seed on the same machine gives the same weights; train twice to see how much is luck."""
+    device: str = "auto"
+    """auto takes CUDA where there is one; or cpu, cuda, cuda:1."""
+    threads: Annotated[int, Ge(1)] | None = None
+    """CPU threads; as many as cores where left out."""
+    tensorboard: bool = False
+    """Write curves for TensorBoard as well; needs `pip install fervid[tensorboard]`."""
+
+    needs = frozenset({"target"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        from fervid.models.training.session import Session
+
+        session = Session(self.network, Path(self.out.replace("{network}", self.network)), self._recipe())
+        session.claim(self.overwrite)
+        for frame in frames:
+            session.add(frame)
+            yield frame
+        self._train(session)
+
+    def _recipe(self) -> dict[str, Any]:
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}
+
+    def _train(self, session: Session) -> None:
+        import torch
+
+        from fervid.models.training import curves
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            with _progress(self.network) as watch:
+                for row in session.train(self.device, self.early_stop, watch):
+                    log.info(
+                        "%s: epoch %d of %d: loss %.3f, validation loss %.3f, accuracy %.2f %% (%.0f s)",
+                        self.network,
+                        row.epoch,
+                        self.epochs,
+                        row.train_loss,
+                        row.validation_loss,
+                        100 * row.validation_accuracy,
+                        row.seconds,
+                    )
+                    if self.tensorboard:
+                        curves.tensorboard(row, session.folder)
+        finally:
+            torch.set_num_threads(before)
+        log.info("%s: weights and card are in %s", self.network, session.folder)
+
+
+@contextmanager
+def _progress(network: str) -> Iterator[Watch]:
+    """A bar on a terminal's stderr, for those who want to hear of progress at all."""
+    if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(network)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
