@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Lt
 
 from fervid.models import zoo
 from fervid.models.crop import Framing
-from fervid.pipeline.errors import ModelError
+from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import EMOTIONS
 
 if TYPE_CHECKING:
@@ -80,15 +80,14 @@ def save(path: Path, network: nn.Module, card: Card, half: bool = False) -> Card
     blob = to_bytes({name: stored(tensor) for name, tensor in network.state_dict().items()})
     parameters = sum(parameter.numel() for parameter in network.parameters())
     card = replace(card, sha256=hashlib.sha256(blob).hexdigest(), parameters=parameters, exports={})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, blob)
+    write(path, blob)
     save_card(path, card)
     return card
 
 
 def save_card(path: Path, card: Card) -> None:
     """Write the card that belongs to a weights file."""
-    _write(card_path(path), (json.dumps(asdict(card), indent=2, allow_nan=False) + "\n").encode())
+    write(card_path(path), (json.dumps(asdict(card), indent=2, allow_nan=False) + "\n").encode())
 
 
 def card_path(path: Path) -> Path:
@@ -120,27 +119,36 @@ def load_card(path: Path) -> Card:
     """Return the card of a weights file.
 
     Raises:
-        ModelError: there is none, or it is not one.
+        ModelError: there is no such file, it has no card, or the card is not one.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     beside = card_path(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     if not beside.is_file():
         raise ModelError(f"{path}: has no card; {beside.name} should lie beside it")
-    if beside.stat().st_size > HEADER:
-        raise ModelError(f"{beside}: too long for a card")
+    return read_card(beside)
+
+
+def read_card(path: Path) -> Card:
+    """Return the card in a .json file.
+
+    Raises:
+        ModelError: it is not one.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if path.stat().st_size > HEADER:
+        raise ModelError(f"{path}: too long for a card")
     try:
-        card = TypeAdapter(Card).validate_python(json.loads(beside.read_bytes()))
+        card = TypeAdapter(Card).validate_python(json.loads(path.read_bytes()))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(f"{beside}: not a card: {where}: {first['msg'].lower()}") from None
+        raise ModelError(f"{path}: not a card: {where}: {first['msg'].lower()}") from None
     except (ValueError, RecursionError):
-        raise ModelError(f"{beside}: not a card: not JSON") from None
+        raise ModelError(f"{path}: not a card: not JSON") from None
     if card.labels != EMOTIONS:
-        raise ModelError(f"{beside}: its labels are {', '.join(card.labels)}; fervid's are {', '.join(EMOTIONS)}")
+        raise ModelError(f"{path}: its labels are {', '.join(card.labels)}; fervid's are {', '.join(EMOTIONS)}")
     return card
 
 
@@ -189,8 +197,17 @@ def _check_header(path: Path, blob: bytes, network: nn.Module, name: str) -> Non
             refuse(f"no safetensors file, or cut short: {key} lies outside of it")
 
 
-def _write(path: Path, blob: bytes) -> None:
-    """Complete or absent."""
+def write(path: Path, blob: bytes) -> None:
+    """Write a file that is complete or absent.
+
+    Raises:
+        OutputError: the folder cannot be written to, or the disk is full.
+    """
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(blob)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(blob)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

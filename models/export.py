@@ -1,0 +1,189 @@
+"""Write a network as ONNX, and prove that it still says the same."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from fervid.models import checkpoint, zoo
+from fervid.models.checkpoint import Card
+from fervid.models.crop import crop
+from fervid.models.runtime import Classifier, from_onnx, normalised, open_classifier
+from fervid.pipeline.errors import ModelError, OutputError
+from fervid.pipeline.frame import Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+LARGEST_DIFFERENCE = 1e-4
+"""Of a probability, between torch and an fp32 export."""
+
+CALIBRATION = 512
+"""Faces that int8 ranges are measured on."""
+
+OPSET = 17
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written and how well it agrees with the network in torch."""
+
+    path: Path
+    sha256: str
+    difference: float
+    """Largest difference of a probability."""
+    agreement: float
+    """Share of faces that got the same label."""
+    faces: int
+    """How many faces that was measured on; noise and gradients when none were given."""
+    accuracy: tuple[float, float] | None = None
+    """In torch and exported, on labelled faces of the validation split; None where none were given."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Crops to measure on, and their labels: -1 where there is none."""
+
+    crops: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterable[Frame] = ()) -> Export:
+    """Write `out` (NAME.onnx, NAME.int8.onnx) and note its hash in the card beside it.
+
+    `frames` are faces to compare on, such as those of the fer2013 source. int8 measures its ranges on those of the
+    training split and cannot do without them; those of the test split are left alone.
+
+    Raises:
+        ModelError: an fp32 export differs from torch by more than 1e-4, or int8 has no faces to measure on.
+        OutputError: the card beside `out` belongs to another network, or nothing can be written there.
+    """
+    path = zoo.weights(model)
+    card, network = checkpoint.load(path)
+    noted = _card_beside(out, path, card)
+    calibration, others = _gather(frames, card)
+    if int8 and not len(calibration.crops):
+        raise ModelError("int8 needs faces to measure its ranges on: give labelled ones, such as fer2013.csv")
+    blob = _to_onnx(network, card.size)
+    if int8:
+        blob = _to_int8(blob, calibration, card)
+    faces = next((given for given in (others, calibration) if len(given.crops)), _patterns(card.size))
+    export = _compared(open_classifier(path, "torch"), from_onnx(blob, card, out), faces, out)
+    if not int8 and export.difference > LARGEST_DIFFERENCE:
+        raise ModelError(f"{out}: not written: its probabilities differ from torch's by {export.difference:.1g}")
+    checkpoint.write(out, blob)
+    checkpoint.save_card(out, replace(noted, exports={**noted.exports, out.name: export.sha256}))
+    return export
+
+
+def _card_beside(out: Path, path: Path, card: Card) -> Card:
+    if out.suffix != ".onnx":
+        raise OutputError(f"{out}: an ONNX file is named .onnx")
+    beside = checkpoint.card_path(out)
+    if not beside.exists():
+        return replace(card, exports={})
+    there = checkpoint.read_card(beside)
+    if there.sha256 != card.sha256:
+        raise OutputError(f"{out}: {beside.name} there is the card of other weights than {path}; choose another name")
+    return there
+
+
+def _gather(frames: Iterable[Frame], card: Card) -> tuple[Faces, Faces]:
+    """Training faces (or those of unknown split), and those of the validation split."""
+    import numpy as np
+
+    found: dict[bool, list[tuple[NDArray[np.uint8], int]]] = {True: [], False: []}
+    for frame in frames:
+        target = frame.target
+        if target and target.split == "test":
+            continue
+        label = -1 if target is None or target.emotion is None else target.emotion
+        training = target is None or target.split == "train"
+        for face in frame.faces:
+            cut = crop(frame.image, face.box, face.keypoints, card.size, card.crop)
+            found[training].append((cut, label))
+    empty = np.zeros((0, card.size, card.size), np.uint8)
+    known, unseen = (
+        Faces(np.array([c for c, _ in part], np.uint8) if part else empty, np.array([n for _, n in part], np.int64))
+        for part in (found[True], found[False])
+    )
+    return known, unseen
+
+
+def _patterns(size: int) -> Faces:
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (64, size, size))
+    slopes = random.integers(-3, 4, (64, 2, 1, 1)) * np.mgrid[:size, :size] + 128
+    crops = np.concatenate([noise, slopes.sum(1)]).clip(0, 255).astype(np.uint8)
+    return Faces(crops, np.full(len(crops), -1))
+
+
+def _to_onnx(network: nn.Module, size: int) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # this exporter is the old one; the new one wants two more packages
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 1, size, size),),
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["faces"],
+            output_names=["logits"],
+            dynamic_axes={"faces": {0: "n"}, "logits": {0: "n"}},
+        )
+    return buffer.getvalue()
+
+
+def _to_int8(blob: bytes, faces: Faces, card: Card) -> bytes:
+    """Weights and activations as 8-bit integers, their ranges measured on faces."""
+    try:
+        from onnxruntime import quantization as q  # type: ignore[import-untyped]
+        from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise ModelError(f'{error.name} is not installed; install it: pip install "fervid[export]"') from None
+    with TemporaryDirectory() as folder:
+        given, clean, made = (Path(folder, f"{name}.onnx") for name in ("given", "clean", "made"))
+        given.write_bytes(blob)
+        quant_pre_process(given, clean, skip_symbolic_shape=True)
+        kinds = {"activation_type": q.QuantType.QUInt8, "weight_type": q.QuantType.QInt8}
+        q.quantize_static(clean, made, _Batches(faces, card), per_channel=True, **kinds)
+        return made.read_bytes()
+
+
+class _Batches:
+    """Calibration faces as the quantiser asks for them, one at a time, spread over all that there are."""
+
+    def __init__(self, faces: Faces, card: Card) -> None:
+        every = max(1, len(faces.crops) // CALIBRATION)
+        self._crops = iter(faces.crops[::every][:CALIBRATION])
+        self._card = card
+
+    def get_next(self) -> dict[str, Any] | None:
+        crop = next(self._crops, None)
+        return None if crop is None else {"faces": normalised(crop[None], self._card)}
+
+
+def _compared(before: Classifier, after: Classifier, faces: Faces, out: Path) -> Export:
+    first, second = before(faces.crops), after(faces.crops)
+    labelled = faces.labels >= 0
+    right = [float((scores.argmax(1) == faces.labels)[labelled].mean()) for scores in (first, second) if labelled.any()]
+    return Export(
+        path=out,
+        sha256=after.sha256,
+        difference=float(abs(first - second).max()),
+        agreement=float((first.argmax(1) == second.argmax(1)).mean()),
+        faces=len(faces.crops),
+        accuracy=(right[0], right[1]) if right else None,
+    )

@@ -1,0 +1,206 @@
+"""Turn crops of faces into probabilities, with whichever library runs the network fastest here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fervid.models import checkpoint, zoo
+from fervid.models.checkpoint import Card
+from fervid.pipeline.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float32]
+    Logits = Callable[[Numbers], Numbers]
+
+Runtime = Literal["auto", "onnx", "torch", "openvino"]
+
+BATCH = 32
+"""Most faces that are read at once: more gain no time and cost memory."""
+
+LARGEST = 256 << 20
+"""Bytes of the largest .onnx that is read."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network ready to read faces: uint8 N x size x size in, N x 7 calibrated probabilities out."""
+
+    card: Card
+    runtime: str
+    """Which library runs it: onnx, torch or openvino."""
+    sha256: str
+    """Of the file that runs."""
+    logits: Logits
+    """From normalised float32 N x 1 x size x size to N x 7."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> Numbers:
+        """Return the probabilities of each crop, in the order of EMOTIONS."""
+        import numpy as np
+
+        if not len(crops):
+            return np.zeros((0, len(self.card.labels)), np.float32)
+        parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
+        logits = np.concatenate([self.logits(normalised(part, self.card)) for part in parts])
+        return softmax(logits / np.float32(self.card.temperature))
+
+
+def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
+    """What a network takes: float32 N x 1 x size x size with the mean and deviation of its card."""
+    import numpy as np
+
+    scale, shift = 1 / (255 * card.std), card.mean / card.std
+    return crops[:, None].astype(np.float32) * np.float32(scale) - np.float32(shift)
+
+
+def softmax(logits: Numbers) -> Numbers:
+    """Probabilities along the last axis."""
+    import numpy as np
+
+    weights: Numbers = np.exp(logits - logits.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights
+
+
+def open_classifier(model: str | Path, runtime: Runtime = "auto") -> Classifier:
+    """Load a network by shipped name or path. `auto` is ONNX Runtime where an export lies beside the weights.
+
+    Raises:
+        ModelError: weights or library are missing, or the weights are not what their card says.
+    """
+    path = zoo.weights(model)
+    card = checkpoint.load_card(path)
+    if runtime == "torch" or (runtime == "auto" and _export(path, card) is None):
+        return _probed(path, _torch(path))
+    exported = _export(path, card)
+    if exported is None:
+        raise ModelError(f"{path}: has no ONNX file; make one with `fervid models export {model} --format onnx`")
+    blob = checkpoint.read(exported, card.exports.get(exported.name, ""), LARGEST)
+    load, name = (_openvino, "openvino") if runtime == "openvino" else (_onnx, "onnx")
+    return _probed(exported, Classifier(card, name, hashlib.sha256(blob).hexdigest(), load(blob, card.size, exported)))
+
+
+def from_onnx(blob: bytes, card: Card, path: Path) -> Classifier:
+    """Return a classifier of an ONNX file that is not written yet; `path` names it in messages."""
+    return _probed(path, Classifier(card, "onnx", hashlib.sha256(blob).hexdigest(), _onnx(blob, card.size, path)))
+
+
+def _export(path: Path, card: Card) -> Path | None:
+    """The ONNX file for these weights; one that the card does not know was made from other weights."""
+    beside = path.with_suffix(".onnx")
+    if path == beside or beside.name in card.exports:
+        return beside if beside.is_file() else None
+    if beside.is_file():
+        log.warning("%s is no export of %s and is not used; export it again", beside.name, path.name)
+    return None
+
+
+def _probed(path: Path, classifier: Classifier) -> Classifier:
+    """Let the network read two grey squares, so that a wrong one fails here and not in the middle of a video."""
+    import numpy as np
+
+    crops = np.full((2, classifier.card.size, classifier.card.size), 128, np.uint8)
+    try:
+        scores = classifier(crops)
+    except Exception as error:
+        raise ModelError(f"{path}: cannot read faces of {classifier.card.size} pixels: {_line(error)}") from error
+    if scores.shape != (2, len(classifier.card.labels)) or not np.isfinite(scores).all():
+        raise ModelError(f"{path}: gives no seven probabilities; it is damaged, or of another network")
+    return classifier
+
+
+def _torch(path: Path) -> Classifier:
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path}: torch cannot run an .onnx file; name the .safetensors, or use runtime: onnx")
+    _library("torch", "train", path)
+    import torch
+
+    card, network = checkpoint.load(path)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def logits(faces: Numbers) -> Numbers:
+        with torch.inference_mode(), _one_thread():
+            made: Numbers = network(torch.from_numpy(faces)).numpy()
+        return made
+
+    return Classifier(card, "torch", card.sha256, logits)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small networks run best on one thread; others in this process keep their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _onnx(blob: bytes, size: int, path: Path) -> Logits:
+    ort = _library("onnxruntime", "", path)
+    ort.disable_telemetry_events()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {_line(error)}") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].shape[1:] != [1, size, size]:
+        raise ModelError(f"{path}: does not take faces of 1 x {size} x {size}; it is of another network")
+    given, wanted = inputs[0].name, outputs[0].name
+
+    def logits(faces: Numbers) -> Numbers:
+        made: Numbers = session.run([wanted], {given: faces})[0]
+        return made
+
+    return logits
+
+
+def _openvino(blob: bytes, size: int, path: Path) -> Logits:
+    """One thread; where the processor has AMX it computes in bfloat16, which moves scores by some thousandths."""
+    # openvino reports its own import to its maker through this module, unless it is not there
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    openvino = _library("openvino", "openvino", path)
+    try:
+        options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
+        core = openvino.Core()
+        network = core.compile_model(core.read_model(model=blob), "CPU", options)
+    except Exception as error:
+        raise ModelError(f"{path}: OpenVINO cannot load it: {_line(error)}") from error
+    request = network.create_infer_request()
+
+    def logits(faces: Numbers) -> Numbers:
+        made: Numbers = request.infer([faces])[0].copy()
+        return made
+
+    return logits
+
+
+def _library(module: str, extra: str, path: Path) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        what = f"fervid[{extra}]" if extra else module
+        raise ModelError(f'{path}: {module} is not installed; install it: pip install "{what}"') from None
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,70 @@
+"""Read seven emotions from every detected face, with a network from the zoo or one of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Le
+
+from fervid.models.crop import crop
+from fervid.models.runtime import Classifier, Runtime, open_classifier
+from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
+from fervid.pipeline.stage import Stage, register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@register("emotions")
+@dataclass(frozen=True)
+class Emotions(Stage):
+    """Seven calibrated probabilities for each face, and the label of the largest.
+
+    A face whose box is only predicted gets none: where nothing was seen, nothing is claimed.
+    """
+
+    model: str = "fervid"
+    """A network that ships with fervid (`fervid models list`), or the path of a .safetensors or .onnx file."""
+    runtime: Runtime = "auto"
+    """What runs the network; auto takes ONNX Runtime where there is an .onnx file for it, else torch."""
+    uncertain_below: Annotated[float, Ge(0), Le(1)] | None = None
+    """A face whose best probability is lower is labelled uncertain; without it, the network's own threshold holds."""
+    predicted: bool = False
+    """Also read faces at predicted boxes: for `detect: {every: n}`, where most faces are not looked for anew."""
+
+    needs = frozenset({"frames", "faces"})
+    gives = frozenset({"faces.emotions"})
+    refuses = frozenset({"image.changed"})
+    detached = True
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        classify = open_classifier(self.model, self.runtime)
+        threshold = classify.card.uncertain_below if self.uncertain_below is None else self.uncertain_below
+        for frame in frames:
+            frame.source.provenance.setdefault("weights", self._provenance(classify, threshold))
+            seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
+            if seen:
+                for face, scores in zip(seen, classify(_crops(frame, seen, classify)), strict=True):
+                    face.emotions, face.emotion = scores, _label(scores, threshold)
+            yield frame
+
+    def _provenance(self, classify: Classifier, threshold: float) -> dict[str, Any]:
+        card = classify.card
+        made = {"model": self.model, "sha256": classify.sha256, "runtime": classify.runtime}
+        kept = {"network": card.network, "recipe_sha256": card.recipe_sha256, "seed": card.seed, "epochs": card.epochs}
+        return made | {"uncertain_below": threshold, "temperature": card.temperature, "card": kept}
+
+
+def _crops(frame: Frame, faces: list[Face], classify: Classifier) -> NDArray[np.uint8]:
+    import numpy as np
+
+    card = classify.card
+    return np.stack([crop(frame.image, face.box, face.keypoints, card.size, card.crop) for face in faces])
+
+
+def _label(scores: NDArray[np.float32], threshold: float) -> str:
+    best = int(scores.argmax())
+    return EMOTIONS[best] if scores[best] >= threshold else UNCERTAIN
