@@ -80,7 +80,8 @@ def values(stage: Stage) -> dict[str, Any]:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown word: `; did you mean ...?`, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    there = list(known)
+    close = difflib.get_close_matches(word, there, n=1) or [one for one in there if word and one.startswith(word)]
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -1,0 +1,56 @@
+"""Speak to the person at the terminal, on stderr, in lines that leave a progress bar whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+from fervid.pipeline.errors import redact
+
+
+class Stderr(Console):
+    """Prints text as it is; whoever stops reading does not stop the run."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+    @property
+    def lively(self) -> bool:
+        """Whether a person watches, so that a line may be drawn anew."""
+        return self.is_terminal and not self.is_dumb_terminal
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent; rich would end the process."""
+        self.quiet = True
+
+
+@contextmanager
+def messages(console: Console, level: int = logging.INFO) -> Iterator[None]:
+    """Show what fervid logs, and warnings of the libraries under it, as lines of the console."""
+    root, ours = logging.getLogger(), logging.getLogger("fervid")
+    handler, levels = _Lines(console), (root.level, ours.level)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    ours.setLevel(logging.DEBUG if os.environ.get("FERVID_DEBUG") else level)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+
+
+class _Lines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        ours = record.name.partition(".")[0] == "fervid"
+        line = f"{'fervid' if ours else record.name}: {redact(record.getMessage())}"
+        self.console.print(Text(line, style="yellow" if record.levelno >= logging.WARNING else ""))
