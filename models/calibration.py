@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.floating]
-    Integers = NDArray[np.integer]
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
     Truths = NDArray[np.bool_]
 
 
@@ -18,24 +18,25 @@ class Bin(NamedTuple):
 
     low: float
     high: float
-    count: int
+    faces: int
     confidence: float
     accuracy: float
 
 
-def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> Floats:
     """Return N x 7 probabilities of N x 7 logits."""
     import numpy as np
 
     scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    powers: Floats = np.exp(scaled - scaled.max(1, keepdims=True))
+    powers /= powers.sum(1, keepdims=True)
+    return powers
 
 
-def temperature(logits: Floats, labels: Integers) -> float:
+def temperature(logits: NDArray[np.floating[Any]], labels: Integers) -> float:
     """Return the temperature under which the labels are most likely (Guo et al. 2017)."""
     import numpy as np
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
     rows = np.arange(len(labels))
 
@@ -60,9 +61,9 @@ def reliability(confidence: Floats, right: Truths, bins: int = 15) -> list[Bin]:
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error: the mean gap between confidence and accuracy, weighted by count."""
-    total = sum(group.count for group in bins)
-    return sum(group.count * abs(group.confidence - group.accuracy) for group in bins) / total
+    """Expected calibration error: the mean gap between confidence and accuracy, weighted by faces."""
+    total = sum(group.faces for group in bins)
+    return sum(group.faces * abs(group.confidence - group.accuracy) for group in bins) / total
 
 
 def risk_coverage(confidence: Floats, right: Truths) -> tuple[Floats, Floats]:

@@ -53,7 +53,7 @@ def tensorboard(row: Epoch, folder: Path) -> None:
     """Append one epoch for TensorBoard; needs `pip install fervid[tensorboard]`."""
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder / "tensorboard")) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
         for name, value in asdict(row).items():
             if name != "epoch":
-                writer.add_scalar(name, value, row.epoch)  # type: ignore[no-untyped-call]
+                writer.add_scalar(name, value, row.epoch)

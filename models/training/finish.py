@@ -85,10 +85,10 @@ def _join(learner: Learner, validation: Examples) -> float:
     order = list(FERPLUS)
     losses = {}
     for share in SHARES:
-        _set(head, weight + share * pair.votes.weight[order], bias + share * pair.votes.bias[order])  # type: ignore[index]
+        _set(head, weight + share * pair.votes.weight[order], bias + share * pair.votes.bias[order])
         losses[share] = _surprise(learner, validation)
     best = min(losses, key=losses.__getitem__)
-    _set(head, weight + best * pair.votes.weight[order], bias + best * pair.votes.bias[order])  # type: ignore[index]
+    _set(head, weight + best * pair.votes.weight[order], bias + best * pair.votes.bias[order])
     return best
 
 

@@ -89,7 +89,7 @@ class Learner:
         labels, opinions = self._targets(examples)
         images = examples.images().to(self.device)
         order = torch.randperm(len(examples), generator=random, device=self.device)
-        batches = [batch for batch in order.split(self.learning.batch) if len(batch) > 1]
+        batches = [batch for batch in torch.split(order, self.learning.batch) if len(batch) > 1]
         total, rate = torch.zeros((), device=self.device), 0.0
         self.network.train()
         for number, batch in enumerate(batches):
@@ -115,7 +115,7 @@ class Learner:
     @torch.no_grad()
     def _logits(self, examples: Examples) -> Iterator[Tensor]:
         self.average.eval()
-        for images in examples.images().split(512):
+        for images in torch.split(examples.images(), 512):
             pixels = (images.to(self.device).float() / 255 - self.mean) / self.std
             yield self.average.network(pixels).float().cpu()
 

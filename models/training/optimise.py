@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +29,11 @@ def optimizer(
     ]
     if name == "sgd":
         return torch.optim.SGD(groups, rate, momentum=momentum, nesterov=momentum > 0)
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam}
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "nadam": torch.optim.NAdam,
+    }
     return kinds[name](groups, rate, betas=(momentum, 0.999), eps=1e-7)
 
 
@@ -89,7 +93,8 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the averaged weights and statistics one step towards the network's."""
     pairs = zip(_state(average), _state(network), strict=True)
-    floats, others = [], []
+    floats: list[tuple[Tensor, Tensor]] = []
+    others: list[tuple[Tensor, Tensor]] = []
     for mine, new in pairs:
         (floats if mine.is_floating_point() else others).append((mine, new))
     torch._foreach_lerp_([mine for mine, _ in floats], [new for _, new in floats], 1 - decay)

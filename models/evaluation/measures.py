@@ -1,0 +1,82 @@
+"""Figures of a network on one split, from its probabilities and what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fervid.models import calibration
+from fervid.pipeline.frame import EMOTIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Counts = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+FERPLUS: tuple[int | None, ...] = (6, 3, 5, 4, 0, 1, 2, None, None, None)
+"""The place in EMOTIONS of each of FER+'s ten counts; contempt, unknown and no face have none."""
+
+COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
+
+
+def measure(labels: Counts, scores: Floats, votes: Sequence[tuple[int, ...] | None], missed: int = 0) -> dict[str, Any]:
+    """Return all figures of a split. `labels` holds -1 where there are only votes; `missed` faces were not found."""
+    known = labels >= 0
+    figures: dict[str, Any] = {"faces": len(labels), "not_found": missed}
+    if known.any():
+        figures |= _labelled(labels[known], scores[known])
+    if any(votes):
+        figures["ferplus_majority"] = _majority(scores, votes)
+    return figures
+
+
+def confusion(labels: Counts, scores: Floats) -> Counts:
+    """7 x 7 counts: a row for each label, a column for each answer."""
+    import numpy as np
+
+    known = labels >= 0
+    matrix = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.int64)
+    np.add.at(matrix, (labels[known], scores[known].argmax(1)), 1)
+    return matrix
+
+
+def majority(votes: tuple[int, ...] | None) -> int | None:
+    """What most of FER+'s voters saw; None for a tie, contempt, unknown and no face."""
+    if not votes or votes.count(max(votes)) > 1:
+        return None
+    return FERPLUS[votes.index(max(votes))]
+
+
+def _labelled(labels: Counts, scores: Floats) -> dict[str, Any]:
+    matrix = confusion(labels, scores)
+    emotions = {name: _emotion(matrix, n) for n, name in enumerate(EMOTIONS)}
+    right, confidence = scores.argmax(1) == labels, scores.max(1)
+    present = [row["f1"] for row in emotions.values() if row["faces"]]
+    return {
+        "accuracy": float(right.mean()),
+        "macro_f1": sum(present) / len(present),
+        "calibration_error": calibration.calibration_error(calibration.reliability(confidence, right)),
+        "accuracy_at_coverage": {
+            f"{coverage:.0%}": calibration.selective_accuracy(confidence, right, coverage) for coverage in COVERAGES
+        },
+        "emotions": emotions,
+    }
+
+
+def _emotion(matrix: Counts, n: int) -> dict[str, float]:
+    hits, said, true = int(matrix[n, n]), int(matrix[:, n].sum()), int(matrix[n].sum())
+    return {
+        "faces": true,
+        "precision": hits / said if said else 0.0,
+        "recall": hits / true if true else 0.0,
+        "f1": 2 * hits / (said + true) if said + true else 0.0,
+    }
+
+
+def _majority(scores: Floats, votes: Sequence[tuple[int, ...] | None]) -> dict[str, Any]:
+    pairs = [(majority(vote), int(guess)) for vote, guess in zip(votes, scores.argmax(1), strict=True)]
+    clear = [(true, guess) for true, guess in pairs if true is not None]
+    right = sum(true == guess for true, guess in clear)
+    return {"faces": len(clear), "accuracy": right / len(clear) if clear else None}

@@ -1,0 +1,49 @@
+"""An evaluation as Markdown, for people; its JSON holds the same figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def markdown(weights: str, splits: dict[str, dict[str, Any]]) -> str:
+    """Return the report; the pictures lie beside it."""
+    parts = [f"# How well {weights} reads faces", _overview(splits)]
+    for split, figures in splits.items():
+        parts += [f"## {split.capitalize()} split"]
+        if "emotions" in figures:
+            parts += [_emotions(figures["emotions"]), _pictures(split)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _overview(splits: dict[str, dict[str, Any]]) -> str:
+    columns = "split, faces, not found, accuracy, macro-F1, calibration error, accuracy on surest 80 %, FER+ majority"
+    rows = [f"| {columns.replace(', ', ' | ')} |", "|" + " --- |" * 8]
+    for split, figures in splits.items():
+        surest = figures.get("accuracy_at_coverage", {}).get("80%")
+        shares = (figures.get("accuracy"), figures.get("macro_f1"), figures.get("calibration_error"), surest)
+        plus = figures.get("ferplus_majority", {}).get("accuracy")
+        cells = [split, str(figures["faces"]), str(figures["not_found"]), *map(_percent, (*shares, plus))]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _emotions(emotions: dict[str, dict[str, float]]) -> str:
+    rows = ["| emotion | faces | precision | recall | F1 |", "| --- | --- | --- | --- | --- |"]
+    for name, row in emotions.items():
+        shares = " | ".join(_percent(row[key]) for key in ("precision", "recall", "f1"))
+        rows.append(f"| {name} | {row['faces']} | {shares} |")
+    return "\n".join(rows)
+
+
+def _pictures(split: str) -> str:
+    titles = {
+        "confusion": "Confusion matrix",
+        "reliability": "Reliability diagram",
+        "coverage": "Accuracy when unsure faces go unanswered",
+        "mistakes": "Surest mistakes",
+    }
+    return "\n\n".join(f"![{title}]({name}_{split}.png)" for name, title in titles.items())
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f} %"
