@@ -6,12 +6,13 @@ import io
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import checkpoint, zoo
-from fervid.models.checkpoint import Card
+from fervid.models.card import Card, card_path, read_card, save_card, write
 from fervid.models.crop import crop
 from fervid.models.runtime import Classifier, from_onnx, normalised, open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
@@ -65,6 +66,8 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
         ModelError: an fp32 export differs from torch by more than 1e-4, or int8 has no faces to measure on.
         OutputError: the card beside `out` belongs to another network, or nothing can be written there.
     """
+    if find_spec("onnx") is None:
+        raise ModelError('onnx is not installed; install it: pip install "fervid[export]"')
     path = zoo.weights(model)
     card, network = checkpoint.load(path)
     noted = _card_beside(out, path, card)
@@ -72,24 +75,23 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     if int8 and not len(calibration.crops):
         raise ModelError("int8 needs faces to measure its ranges on: give labelled ones, such as fer2013.csv")
     blob = _to_onnx(network, card.size)
-    if int8:
-        blob = _to_int8(blob, calibration, card)
+    blob = _to_int8(blob, calibration, card) if int8 else _compact(blob)
     faces = next((given for given in (others, calibration) if len(given.crops)), _patterns(card.size))
     export = _compared(open_classifier(path, "torch"), from_onnx(blob, card, out), faces, out)
     if not int8 and export.difference > LARGEST_DIFFERENCE:
         raise ModelError(f"{out}: not written: its probabilities differ from torch's by {export.difference:.1g}")
-    checkpoint.write(out, blob)
-    checkpoint.save_card(out, replace(noted, exports={**noted.exports, out.name: export.sha256}))
+    write(out, blob)
+    save_card(out, replace(noted, exports={**noted.exports, out.name: export.sha256}))
     return export
 
 
 def _card_beside(out: Path, path: Path, card: Card) -> Card:
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: an ONNX file is named .onnx")
-    beside = checkpoint.card_path(out)
+    beside = card_path(out)
     if not beside.exists():
         return replace(card, exports={})
-    there = checkpoint.read_card(beside)
+    there = read_card(beside)
     if there.sha256 != card.sha256:
         raise OutputError(f"{out}: {beside.name} there is the card of other weights than {path}; choose another name")
     return there
@@ -139,6 +141,8 @@ def _to_onnx(network: nn.Module, size: int) -> bytes:
             buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE,  # the stored numbers stay as they are: loading folds them
+            do_constant_folding=False,
             input_names=["faces"],
             output_names=["logits"],
             dynamic_axes={"faces": {0: "n"}, "logits": {0: "n"}},
@@ -146,13 +150,33 @@ def _to_onnx(network: nn.Module, size: int) -> bytes:
     return buffer.getvalue()
 
 
+def _compact(blob: bytes) -> bytes:
+    """Keep as 16-bit floats what is the same as such, as in weights stored in fp16; loading makes fp32 of it."""
+    import numpy as np
+    import onnx
+
+    model = onnx.load_from_string(blob)
+    casts = []
+    for tensor in model.graph.initializer:
+        numbers = onnx.numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            half = numbers.astype(np.float16)
+        if numbers.dtype == np.float32 and numbers.ndim > 1 and np.array_equal(half.astype(np.float32), numbers):
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    made: bytes = model.SerializeToString()
+    return made
+
+
 def _to_int8(blob: bytes, faces: Faces, card: Card) -> bytes:
     """Weights and activations as 8-bit integers, their ranges measured on faces."""
-    try:
-        from onnxruntime import quantization as q  # type: ignore[import-untyped]
-        from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise ModelError(f'{error.name} is not installed; install it: pip install "fervid[export]"') from None
+    from onnxruntime import quantization as q  # type: ignore[import-untyped]
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
+
     with TemporaryDirectory() as folder:
         given, clean, made = (Path(folder, f"{name}.onnx") for name in ("given", "clean", "made"))
         given.write_bytes(blob)

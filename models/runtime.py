@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fervid.models import checkpoint, zoo
-from fervid.models.checkpoint import Card
+from fervid.models import calibration, checkpoint, zoo
+from fervid.models.card import Card, load_card
 from fervid.pipeline.errors import ModelError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Classifier:
             return np.zeros((0, len(self.card.labels)), np.float32)
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         logits = np.concatenate([self.logits(normalised(part, self.card)) for part in parts])
-        return softmax(logits / np.float32(self.card.temperature))
+        return calibration.softmax(logits, self.card.temperature).astype(np.float32)
 
 
 def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
@@ -65,15 +65,6 @@ def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
     return crops[:, None].astype(np.float32) * np.float32(scale) - np.float32(shift)
 
 
-def softmax(logits: Numbers) -> Numbers:
-    """Probabilities along the last axis."""
-    import numpy as np
-
-    weights: Numbers = np.exp(logits - logits.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights
-
-
 def open_classifier(model: str | Path, runtime: Runtime = "auto") -> Classifier:
     """Load a network by shipped name or path. `auto` is ONNX Runtime where an export lies beside the weights.
 
@@ -81,7 +72,7 @@ def open_classifier(model: str | Path, runtime: Runtime = "auto") -> Classifier:
         ModelError: weights or library are missing, or the weights are not what their card says.
     """
     path = zoo.weights(model)
-    card = checkpoint.load_card(path)
+    card = load_card(path)
     if runtime == "torch" or (runtime == "auto" and _export(path, card) is None):
         return _probed(path, _torch(path))
     exported = _export(path, card)

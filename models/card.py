@@ -1,0 +1,122 @@
+"""What one must know about trained weights: read from and written to the JSON file beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Lt
+
+from fervid.models.crop import Framing
+from fervid.pipeline.errors import ModelError, OutputError
+from fervid.pipeline.frame import EMOTIONS
+
+LONGEST = 1_000_000
+"""Bytes of the longest card that is read; real ones have some thousand."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """How to use the weights, and where they come from. What is not known stays empty."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "ignore", "allow_inf_nan": False}
+
+    network: str
+    """Its name in the zoo."""
+    size: Annotated[int, Ge(8), Lt(1025)]
+    """Side of the grey crop in pixels."""
+    mean: float
+    """Of pixels scaled to 0..1, subtracted first."""
+    std: Annotated[float, Gt(0)]
+    """Of the same; divided by after that."""
+    labels: tuple[str, ...] = EMOTIONS
+    """What the logits stand for, in order."""
+    temperature: Annotated[float, Gt(0)] = 1.0
+    """Logits are divided by it before the softmax (Guo et al. 2017)."""
+    uncertain_below: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """A face whose best probability is lower is labelled uncertain."""
+    crop: Framing = field(default_factory=Framing)
+    """How faces were framed for it."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """Every option of the training."""
+    recipe_sha256: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    """Name, counts and SHA-256 of what it learned from."""
+    seed: int | None = None
+    epochs: int | None = None
+    trained: dict[str, Any] = field(default_factory=dict)
+    """Date, seconds, machine and versions of the training."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What was measured: accuracy, macro-F1, calibration, speed, by split."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """Known failures, what it must not be used for, anything else."""
+    parameters: int | None = None
+    sha256: str = ""
+    """Of the .safetensors file."""
+    exports: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each .onnx file made from it, by file name."""
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a weights file lies: `fervid.json` for `fervid.safetensors`, `.onnx` and `.int8.onnx`."""
+    return path.with_name(path.stem.removesuffix(".int8") + ".json")
+
+
+def load_card(path: Path) -> Card:
+    """Return the card of a weights file.
+
+    Raises:
+        ModelError: there is no such file, it has no card, or the card is not one.
+    """
+    beside = card_path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if not beside.is_file():
+        raise ModelError(f"{path}: has no card; {beside.name} should lie beside it")
+    return read_card(beside)
+
+
+def read_card(path: Path) -> Card:
+    """Return the card in a .json file.
+
+    Raises:
+        ModelError: it is not one.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if path.stat().st_size > LONGEST:
+        raise ModelError(f"{path}: too long for a card")
+    try:
+        card = TypeAdapter(Card).validate_python(json.loads(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelError(f"{path}: not a card: {where}: {first['msg'].lower()}") from None
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path}: not a card: not JSON") from None
+    if card.labels != EMOTIONS:
+        raise ModelError(f"{path}: its labels are {', '.join(card.labels)}; fervid's are {', '.join(EMOTIONS)}")
+    return card
+
+
+def save_card(path: Path, card: Card) -> None:
+    """Write the card that belongs to a weights file."""
+    write(card_path(path), (json.dumps(asdict(card), indent=2, allow_nan=False) + "\n").encode())
+
+
+def write(path: Path, blob: bytes) -> None:
+    """Write a file that is complete or absent.
+
+    Raises:
+        OutputError: the folder cannot be written to, or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(blob)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
