@@ -22,6 +22,7 @@ def write(history: Sequence[Epoch], folder: Path) -> None:
 def _draw(history: Sequence[Epoch], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure((9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -44,6 +45,7 @@ def _draw(history: Sequence[Epoch], path: Path) -> None:
     accuracy.set(title="Validation accuracy, %", xlabel="Epoch")
     accuracy.margins(y=0.12)
     for axes in (loss, accuracy):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)

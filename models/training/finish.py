@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fervid.models import calibration, checkpoint
+from fervid.models.card import Card
 from fervid.models.training.examples import Examples
 from fervid.models.training.learner import Learner, Pair
 from fervid.pipeline.frame import EMOTIONS
@@ -29,7 +30,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 def finish(
     learner: Learner, examples: Examples, validation: Examples, recipe: dict[str, Any], name: str, path: Path
-) -> checkpoint.Card:
+) -> Card:
     """Write weights and card; every number in the card that was chosen was chosen on the validation split."""
     share = _join(learner, validation)
     logits, labels = learner.logits(validation).numpy(), validation.labels().numpy()
@@ -39,7 +40,7 @@ def finish(
     right, confidence = probabilities.argmax(1) == labels, probabilities.max(1)
     network = learner.average.network
     best = max(learner.history, key=lambda row: row.validation_accuracy)
-    card = checkpoint.Card(
+    card = Card(
         network=name,
         size=validation.size,
         mean=learner.mean,

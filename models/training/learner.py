@@ -80,7 +80,7 @@ class Learner:
         self.history: list[Epoch] = []
 
     def learn(self, examples: Examples, watch: Watch) -> tuple[float, float]:
-        """Go through all examples once in a new order; return the mean loss and the last learning rate.
+        """Go through all examples once in a new order; return the mean loss of the labels and the last learning rate.
 
         Chance comes from the seed and the epoch's number alone, so an epoch is the same after a break.
         """
@@ -143,7 +143,7 @@ class Learner:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.learning.bf16):
             logits, votes = self.network(pixels)
-        loss = cross_entropy(logits, labels)
+        label_loss = loss = cross_entropy(logits, labels)
         if votes is not None:
             loss = loss + self.learning.votes * cross_entropy(votes, opinions)
         self.optimizer.zero_grad()
@@ -153,7 +153,7 @@ class Learner:
         self.optimizer.step()
         self.step += 1
         follow(self.average, self.network, min(self.learning.ema, (1 + self.step) / (10 + self.step)))
-        return loss.detach()
+        return label_loss.detach()
 
 
 class Pair(nn.Module):
