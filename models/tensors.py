@@ -99,7 +99,7 @@ def _header(blob: bytes, path: Path) -> dict[str, Entry]:
     try:
         written = json.loads(blob[8 : 8 + length])
         written.pop("__metadata__", None)
-        entries = {key: Entry(e["dtype"], tuple(e["shape"]), *e["data_offsets"]) for key, e in written.items()}
+        entries = {key: Entry(str(e["dtype"]), tuple(e["shape"]), *e["data_offsets"]) for key, e in written.items()}
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         raise ModelError(f"{path}: no safetensors file: its header cannot be read") from None
     for key, entry in entries.items():

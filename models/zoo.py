@@ -33,11 +33,11 @@ def network(name: str) -> Callable[[N], N]:
     """
 
     def enter(cls: N) -> N:
+        if name in _built_in() and cls.__module__ != f"fervid.models.{name}":
+            raise ConfigError(f"{cls.__module__}: {name!r} is a network of fervid; choose another name")
         known = _registry.get(name)
         if known is not None and known.__module__ != cls.__module__:
             raise ConfigError(f"two networks are named {name!r}: {known.__module__} and {cls.__module__}; rename one")
-        if name in _built_in() and cls.__module__ != f"fervid.models.{name}":
-            raise ConfigError(f"{cls.__module__}: {name!r} is a network of fervid; choose another name")
         _registry[name] = cls
         return cls
 
