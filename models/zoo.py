@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import pkgutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,12 +79,25 @@ def weights(name: str | Path) -> Path:
         if not path.is_file():
             raise ModelError(f"{path}: no such file")
         return path
-    folder = Path(str(files("fervid.models"))) / "weights"
-    found = {file.stem: file for suffix in ("onnx", "safetensors") for file in sorted(folder.glob(f"*.{suffix}"))}
+    found = shipped()
     if str(name) not in found:
         what = _nearest(str(name), sorted(found)) if found else "; this installation ships none"
         raise ModelError(f"no weights {str(name)!r}{what}; or give the path of a .safetensors or .onnx file")
     return found[str(name)]
+
+
+def shipped() -> dict[str, Path]:
+    """The weights that come with fervid, by name."""
+    folder = Path(str(files("fervid.models"))) / "weights"
+    return {file.stem: file for suffix in ("onnx", "safetensors") for file in sorted(folder.glob(f"*.{suffix}"))}
+
+
+def gain(name: str) -> str:
+    """One line on what a network is, read without importing it."""
+    spec = find_spec(f"fervid.models.{name}") if name in _built_in() else None
+    if spec is None or spec.origin is None:
+        return ""
+    return (ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or "").partition("\n")[0]
 
 
 def _nearest(name: str, known: list[str]) -> str:

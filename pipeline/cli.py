@@ -6,11 +6,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from fervid.pipeline.errors import FervidError, StageError
+from fervid.pipeline.errors import FervidError, OutputError, StageError, sentence
 
 EPILOG = """
 Exit codes: 0 done, 1 an unknown fault, 2 the command or the YAML, 3 some inputs of a batch, 4 the input,
@@ -47,22 +48,11 @@ def explain(error: Exception) -> int:
     debug = bool(os.environ.get("FERVID_DEBUG"))
     if debug:
         traceback.print_exception(error)
-    message = str(error) if isinstance(error, FervidError) else _unknown(error)
     raised = error.__cause__ if isinstance(error, StageError) else error
     unexplained = not isinstance(raised, FervidError | ImportError | MemoryError)
     hint = " (FERVID_DEBUG=1 shows where)" if unexplained and not debug else ""
-    click.echo(f"fervid: {message}{hint}", err=True)
+    click.echo(f"fervid: {sentence(error)}{hint}", err=True)
     return error.exit_code if isinstance(error, FervidError) else 1
-
-
-def _unknown(error: Exception) -> str:
-    from fervid.pipeline.errors import redact
-    from fervid.pipeline.libraries import missing_library
-
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    missing = missing_library(error) if isinstance(error, ImportError) else None
-    return missing or redact(f"{type(error).__name__}: {error}")
 
 
 def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,6 +65,19 @@ def _overrides(settings: tuple[str, ...]) -> dict[str, Any]:
     from fervid.pipeline.config import setting
 
     return dict(setting(text) for text in settings)
+
+
+def _plugins(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--plugin", "plugins", multiple=True, metavar="MODULE|FILE.py", help="Include stages of your own."
+    )(command)
+
+
+def _load(plugins: tuple[str, ...]) -> None:
+    from fervid.pipeline.config import load_plugin
+
+    for plugin in plugins:
+        load_plugin(plugin, "--plugin", Path())
 
 
 @click.group(cls=App, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -109,6 +112,32 @@ def run(config: str, settings: tuple[str, ...], profile: bool, quiet: bool) -> N
 
 @app.command()
 @click.argument("config")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where all outputs go.")
+@click.option("--jobs", "-j", type=click.IntRange(1), help="Inputs at a time; half of the cores if not given.")
+@_settings
+@click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
+def batch(
+    config: str, inputs: tuple[str, ...], out: Path, jobs: int | None, settings: tuple[str, ...], quiet: bool
+) -> None:
+    """Run a pipeline over many inputs.
+
+    INPUTS are files, folders (the videos in them, at any depth) and patterns such as "talks/*.mp4". One that fails does
+    not stop the others; the exit code is 3 then.
+
+    Outputs have the names of their inputs, through {name} in the YAML. Inside of --out the folders are those below
+    the deepest folder that holds all INPUTS. Of two inputs that differ only in the suffix, it stays in the name.
+    """
+    from fervid.pipeline import session
+    from fervid.pipeline.batch import plan
+    from fervid.pipeline.config import locate
+
+    planned = plan(locate(config), _overrides(settings), inputs, out)
+    sys.exit(session.batch(planned, jobs or max(1, (os.cpu_count() or 1) // 2), out, quiet=quiet))
+
+
+@app.command()
+@click.argument("config")
 @_settings
 def validate(config: str, settings: tuple[str, ...]) -> None:
     """Check a pipeline without opening a camera, a file or a model."""
@@ -118,6 +147,179 @@ def validate(config: str, settings: tuple[str, ...]) -> None:
     stages = load(path, _overrides(settings)).build()
     count = f"{len(stages)} stage{'s' if len(stages) > 1 else ''}"
     click.echo(f"{path}: ok, {count}: {' -> '.join(stage.name for stage in stages)}")
+
+
+@app.group()
+def config() -> None:
+    """See what a pipeline comes to."""
+
+
+@config.command("show")
+@click.argument("config")
+@_settings
+def show_config(config: str, settings: tuple[str, ...]) -> None:
+    """Print a pipeline with all its options, defaults included and secrets left out."""
+    from fervid.pipeline.config import load, locate, text
+
+    click.echo(text(load(locate(config), _overrides(settings))), nl=False)
+
+
+@app.group()
+def stages() -> None:
+    """Learn which stages there are."""
+
+
+@stages.command("list")
+@_plugins
+def list_stages(plugins: tuple[str, ...]) -> None:
+    """Name each stage with one line on what it is for."""
+    from fervid.pipeline.catalogue import gain, rooms
+
+    _load(plugins)
+    for room, classes in rooms().items():
+        if classes:
+            click.secho(room, bold=True)
+        for cls in classes:
+            click.echo(f"  {cls.name:<14} {gain(cls)}")
+
+
+@stages.command("show")
+@click.argument("name")
+@_plugins
+def show_stage(name: str, plugins: tuple[str, ...]) -> None:
+    """Tell all about a stage: its options, what it needs and gives, an example."""
+    from fervid.pipeline.catalogue import page
+
+    _load(plugins)
+    click.echo(page(name))
+
+
+@app.command("new-stage")
+@click.argument("name")
+@click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to write.")
+def new_stage(name: str, folder: Path) -> None:
+    """Begin a stage of your own: NAME.py and its test, which passes at once."""
+    from fervid.pipeline.scaffold import write
+
+    stage, test = write(name, folder)
+    click.echo(
+        f"{stage} and {test} are written. Try them:\n\n  pytest {test}\n\nand use the stage in a YAML beside it:\n"
+    )
+    click.echo(
+        f"plugins: [{stage.name}]\nstages:\n  - demo\n  - detect\n  - {name}\n  - draw\n  - video: {{path: {name}.mp4}}"
+    )
+
+
+@app.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to the terminal.")
+@_plugins
+def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
+    """Print the JSON Schema of a pipeline, with which editors complete and check the YAML.
+
+    Save it and write as the first line of a YAML:
+
+    # yaml-language-server: $schema=fervid.schema.json
+    """
+    import json
+
+    from fervid.pipeline.catalogue import rooms
+    from fervid.pipeline.schema import schema as describe
+
+    _load(plugins)
+    text = json.dumps(describe(cls for classes in rooms().values() for cls in classes), indent=2) + "\n"
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written: {error.strerror}") from error
+
+
+@app.group()
+def models() -> None:
+    """See networks and their weights, and export them."""
+
+
+@models.command("list")
+def list_models() -> None:
+    """Name the networks that can be trained, and the weights that ship."""
+    from fervid.models import zoo
+
+    click.secho("networks", bold=True)
+    for name in zoo.names():
+        click.echo(f"  {name:<14} {zoo.gain(name)}")
+    click.secho("weights", bold=True)
+    for name, path in zoo.shipped().items():
+        click.echo(f"  {name:<14} {path}")
+
+
+@models.command("show")
+@click.argument("name")
+def show_model(name: str) -> None:
+    """Print the card of weights: what they learned from, how well they do, what not to use them for.
+
+    NAME is one of `fervid models list`, or the path of a .safetensors or .onnx file.
+    """
+    from dataclasses import asdict
+
+    import yaml
+
+    from fervid.models import zoo
+    from fervid.models.card import load_card
+
+    card = asdict(load_card(zoo.weights(name)))
+    known = {key: list(value) if isinstance(value, tuple) else value for key, value in card.items() if value != {}}
+    click.echo(yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=100), nl=False)
+
+
+@models.command("export")
+@click.argument("name")
+@click.option("--format", "_format", type=click.Choice(["onnx"]), default="onnx", show_default=True)
+@click.option("--int8", is_flag=True, help="8-bit integers: faster and smaller, a little less accurate. Needs --faces.")
+@click.option("--faces", metavar="CONFIG", help="A pipeline that gives labelled faces, such as one with fer2013.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="NAME.onnx or NAME.int8.onnx here else.")
+@_settings
+@_plugins
+def export_model(
+    name: str,
+    _format: str,
+    int8: bool,
+    faces: str | None,
+    out: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+) -> None:
+    """Write weights as ONNX, and check that they still say the same."""
+    from fervid.models.export import export_onnx
+    from fervid.pipeline.config import locate
+    from fervid.pipeline.run import Pipeline
+
+    _load(plugins)
+    path = out or Path(f"{Path(name).stem.removesuffix('.int8')}{'.int8' if int8 else ''}.onnx")
+    frames = Pipeline.load(locate(faces), _overrides(settings)) if faces else ()
+    made = export_onnx(name, path, int8, frames)
+    click.echo(f"{made.path}: the same label on {made.agreement:.2%} of {made.faces} faces")
+    click.echo(f"largest difference of a probability: {made.difference:.2g}")
+    if made.accuracy:
+        click.echo(f"accuracy: {made.accuracy[0]:.2%} before, {made.accuracy[1]:.2%} now")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what is missing and what to do about it."""
+    from fervid.pipeline.doctor import examine
+
+    well = True
+    for finding in examine():
+        colour, mark = {True: ("green", "ok"), False: ("red", "NO"), None: ("yellow", "--")}[finding.fine]
+        click.secho(f"{mark}  ", fg=colour, nl=False)
+        click.echo(f"{finding.what:<16} {finding.found}")
+        if finding.advice:
+            click.echo(f"    {'':<16} {finding.advice}")
+        well = well and finding.fine is not False
+    click.echo("fervid can run." if well else "fervid cannot run as it should: see the lines that begin with NO.")
+    sys.exit(0 if well else 1)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fervid.pipeline import document, options
 from fervid.pipeline.document import Node
 from fervid.pipeline.errors import ConfigError, FervidError
@@ -45,14 +47,18 @@ class Config:
     """Each plugin and the place that names it."""
     threads: bool = True
 
+    def load_plugins(self) -> None:
+        """Load the modules that it names, so that their stages can be found."""
+        for plugin, place in self.plugins:
+            load_plugin(plugin, place, Path(self.origin).parent)
+
     def build(self) -> list[Stage]:
         """Load the plugins and make the stages; no camera, file or model is opened.
 
         Raises:
             ConfigError: with file and line, and what would be right.
         """
-        for plugin, place in self.plugins:
-            _load_plugin(plugin, place, Path(self.origin).parent)
+        self.load_plugins()
         stages = [_build(entry) for entry in self.entries]
         _check_order(stages, self.entries)
         return stages
@@ -134,6 +140,13 @@ def setting(text: str) -> tuple[str, Any]:
 def resolved(stages: Sequence[Stage]) -> list[dict[str, dict[str, Any]]]:
     """The stages with all their options, as plain data without secrets."""
     return [{stage.name: options.values(stage)} for stage in stages]
+
+
+def text(written: Config) -> str:
+    """The pipeline as YAML with every default filled in and without secrets."""
+    whole: dict[str, Any] = {"plugins": [name for name, _ in written.plugins]} if written.plugins else {}
+    whole |= {"threads": written.threads, "stages": resolved(written.build())}
+    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _plugins(root: Node, origin: str) -> list[tuple[str, str]]:
@@ -239,7 +252,12 @@ def _giver(fact: str, stages: Sequence[Stage]) -> str:
     return f"a stage that gives {fact!r}"
 
 
-def _load_plugin(plugin: str, place: str, folder: Path) -> None:
+def load_plugin(plugin: str, place: str, folder: Path) -> None:
+    """Load a module, or a .py file that is looked for in `folder`; `place` names it in messages.
+
+    Raises:
+        ConfigError: it is missing or raised.
+    """
     try:
         if plugin.endswith(".py"):
             _load_file((folder / plugin).resolve(), plugin)

@@ -9,6 +9,18 @@ def redact(text: str) -> str:
     return re.sub(r"(?i)([?&](?:\w*pass\w*|pwd|token|key|secret)=)[^&\s]*", r"\1***", text)
 
 
+def sentence(error: BaseException) -> str:
+    """Say in one line what went wrong."""
+    from fervid.pipeline.libraries import missing_library
+
+    if isinstance(error, FervidError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    missing = missing_library(error) if isinstance(error, ImportError) else None
+    return missing or redact(f"{type(error).__name__}: {error}")
+
+
 class FervidError(Exception):
     """Base of all errors that fervid explains in one line; `exit_code` tells a shell which kind it was."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,6 +17,8 @@ from rich.text import Text
 from fervid.pipeline.console import Stderr
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.run import Timing
+from fervid.pipeline.tally import Tally, losses, number
+from fervid.pipeline.workers import Frames, Message, Result
 
 COLOURS = {
     "angry": "red",
@@ -29,26 +32,6 @@ COLOURS = {
 }
 REFRESH = 0.1  # seconds between two updates of the bar
 BAR = 40  # characters of the stacked bar of emotions
-
-
-@dataclass
-class Tally:
-    """What is counted while frames go by."""
-
-    frames: int = 0
-    faces: int = 0
-    tracks: set[int] = field(default_factory=set)
-    emotions: Counter[str] = field(default_factory=Counter)
-
-    def add(self, frame: Frame) -> None:
-        """Count a frame and the faces in it."""
-        self.frames += 1
-        self.faces += len(frame.faces)
-        for face in frame.faces:
-            if face.track is not None:
-                self.tracks.add(face.track)
-            if face.emotion is not None:
-                self.emotions[face.emotion] += 1
 
 
 @contextmanager
@@ -87,16 +70,16 @@ def bar(console: Stderr) -> Iterator[Callable[[Frame, Tally], None]]:
 def _counts(frame: Frame, tally: Tally, seconds: float) -> str:
     of = f"/{frame.source.length}" if frame.source.length else ""
     rate = f"{tally.frames / seconds:.0f} a second"
-    return f"{tally.frames}{of} frames, {rate}, {_number(len(frame.faces), 'face')} now"
+    return f"{tally.frames}{of} frames, {rate}, {number(len(frame.faces), 'face')} now"
 
 
 def summary(console: Stderr, tally: Tally, source: Source, seconds: float) -> None:
     """Print what was read, what was found, what was lost and where the outputs are."""
     rate = f", {tally.frames / seconds:.0f} a second" if tally.frames else ""
-    done = f": {_number(tally.frames, 'frame')} in {_duration(seconds)}{rate}"
+    done = f": {number(tally.frames, 'frame')} in {duration(seconds)}{rate}"
     console.print(Text.assemble((source.name, "bold"), done))
     if tally.faces:
-        tracks = f", {_number(len(tally.tracks), 'track')}" if tally.tracks else ""
+        tracks = f", {number(len(tally.tracks), 'track')}" if tally.tracks else ""
         _row(console, "faces", Text(f"{tally.faces}{tracks}"))
     if tally.emotions:
         _row(console, "emotions", _shares(tally.emotions))
@@ -113,22 +96,64 @@ def written(console: Stderr, source: Source) -> None:
         _row(console, "written", Text(str(path), style="green"))
 
 
-def losses(source: Source, frames: int) -> list[str]:
-    """Say, one sentence each, what of the input is not in the outputs."""
-    of = f" of about {source.length}" if source.length else ""
-    sentences = []
-    if source.cut == "interrupted":
-        sentences.append(f"stopped after {frames}{of} frames")
-    elif source.cut:
-        sentences.append(f"the input ends early ({source.cut}): {frames}{of} frames")
-    if source.damaged:
-        sentences.append(
-            f"{_number(source.damaged, 'damaged packet or image', 'damaged packets or images')} passed over"
-        )
-    if source.dropped:
-        share = source.dropped / (source.dropped + frames)
-        sentences.append(f"{_number(source.dropped, 'frame')} ({share:.0%}) dropped to keep up with the source")
-    return sentences
+@contextmanager
+def batch_bar(console: Stderr, jobs: int) -> Iterator[Callable[[Frames | Result], None]]:
+    """Give a function that shows how many inputs and frames are done; where nobody watches, it shows nothing."""
+    if not console.lively:
+        yield lambda _event: None
+        return
+    columns = (
+        TextColumn("{task.completed}/{task.total} inputs", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        task = progress.add_task("", total=jobs, counts="")
+        began, frames, failed = perf_counter(), 0, 0
+
+        def show(event: Frames | Result) -> None:
+            nonlocal frames, failed
+            if isinstance(event, Frames):
+                frames += event.count
+            else:
+                failed += bool(event.error)
+                progress.advance(task)
+            rate = f"{number(frames, 'frame')}, {frames / (perf_counter() - began):.0f} a second"
+            progress.update(task, counts=rate + (f", {failed} failed" if failed else ""))
+
+        yield show
+
+
+def message(console: Stderr, told: Message) -> None:
+    """Print what a worker logs."""
+    style = "yellow" if told.level >= logging.WARNING else ""
+    console.print(Text(f"fervid: {told.label}: {told.text}", style=style))
+
+
+def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds: float) -> None:
+    """Print what became of the inputs: those that failed and those that lost something one by one."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for result in results:
+        if result.stopped:
+            table.add_row(result.label, Text("; ".join(["stopped", *result.losses]), style="yellow"))
+        elif result.error:
+            table.add_row(result.label, Text(result.error, style="red"))
+        elif result.losses:
+            table.add_row(result.label, Text("; ".join(result.losses), style="yellow"))
+    if table.rows:
+        console.print(table)
+    stopped = sum(result.stopped for result in results)
+    failed = sum(bool(result.error) and not result.stopped for result in results)
+    counts = [f"{len(results) - failed - stopped} of {number(len(results), 'input')} done"]
+    counts += [f"{failed} failed"] if failed else []
+    counts += [f"{stopped} stopped"] if stopped else []
+    frames = sum(result.frames for result in results)
+    rate = f"{number(frames, 'frame')} in {duration(seconds)}, {frames / seconds:.0f} a second"
+    console.print(Text.assemble((", ".join(counts), "bold"), f": {rate}"))
+    _row(console, "written", Text(str(out), style="green"))
 
 
 def profile(console: Stderr, timings: Sequence[Timing], frames: int, seconds: float) -> None:
@@ -167,10 +192,6 @@ def _row(console: Stderr, label: str, text: Text) -> None:
     console.print(Text.assemble((f"  {label:<9} ", "dim"), text))
 
 
-def _number(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"

@@ -1,15 +1,22 @@
-"""Run one pipeline for the person at the terminal: progress, an orderly end, a summary."""
+"""Run pipelines for the person at the terminal: progress, an orderly end, a summary."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from time import perf_counter
 
 from fervid.pipeline import progress
+from fervid.pipeline.batch import Job
 from fervid.pipeline.console import Stderr, messages
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
+from fervid.pipeline.tally import Tally
+from fervid.pipeline.workers import Message, Pool, Result
+
+SOME_FAILED = 3  # exit code
 
 
 def run(pipeline: Pipeline, *, quiet: bool = False) -> int:
@@ -18,19 +25,29 @@ def run(pipeline: Pipeline, *, quiet: bool = False) -> int:
     That is 0, or 128 + the signal where one cut a file short. A live source has no end, so stopping one is a good end.
     """
     console = Stderr()
-    with messages(console, logging.WARNING if quiet else logging.INFO):
+    with messages(console, _level(quiet)):
         return _follow(pipeline, console, quiet)
 
 
+def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> int:
+    """Run all jobs, `size` at a time, and return the exit code: 3 where some failed, 128 + a signal that ended it."""
+    console, pool, results = Stderr(), Pool(jobs, size, _level(quiet)), list[Result]()
+    began = perf_counter()
+    with graceful(lambda: _stop(pool, console)) as caught, progress.batch_bar(console, len(jobs)) as show:
+        for event in pool:
+            if isinstance(event, Message):
+                progress.message(console, event)
+            else:
+                show(event)
+                results += [event] if isinstance(event, Result) else []
+    if not quiet or any(result.error for result in results):
+        progress.batch_summary(console, results, out, perf_counter() - began)
+    return caught.exit_code or (SOME_FAILED if any(result.error for result in results) else 0)
+
+
 def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
-    tally, began = progress.Tally(), perf_counter()
-
-    def stop() -> None:
-        pipeline.stop()
-        with suppress(RuntimeError):  # the signal came while another line was being written
-            console.print("fervid: stopping; once more to stop at once")
-
-    with graceful(stop) as caught:
+    tally, began = Tally(), perf_counter()
+    with graceful(lambda: _stop(pipeline, console)) as caught:
         try:
             with progress.bar(console) as show:
                 for frame in pipeline:
@@ -48,3 +65,13 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
     if pipeline.timings is not None:
         progress.profile(console, pipeline.timings, tally.frames, seconds)
     return 0 if pipeline.source and pipeline.source.live else caught.exit_code
+
+
+def _stop(running: Pipeline | Pool, console: Stderr) -> None:
+    running.stop()
+    with suppress(RuntimeError):  # the signal came while another line was being written
+        console.print("fervid: stopping; once more to stop at once")
+
+
+def _level(quiet: bool) -> int:
+    return logging.WARNING if quiet else logging.INFO

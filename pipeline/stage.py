@@ -46,6 +46,8 @@ class Stage:
     """Heavy enough that the frames in front of it are made in another thread."""
     input: ClassVar[str | None] = None
     """The option of a source that names its input; `fervid batch` fills it."""
+    folders: ClassVar[bool] = False
+    """Whether that input may be a folder; else `fervid batch` looks for videos in it."""
     output: ClassVar[str | None] = None
     """The option of a sink that names its file; `fervid batch` puts it under its output folder."""
 

@@ -1,0 +1,169 @@
+"""One pipeline over many inputs: which there are, what each is called, and where its outputs go."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fervid.pipeline import config
+from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.stage import Stage, find
+
+VIDEOS = frozenset(
+    f".{ending}"
+    for ending in (
+        "3gp asf avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: SIM905
+    )
+)
+"""Endings that are taken for videos inside a folder; a file that is named itself is always taken."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and what is put over the YAML for it."""
+
+    label: str
+    text: str
+    origin: str
+    overrides: dict[str, Any]
+
+
+def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Path) -> list[Job]:
+    """Make a job of every input. All outputs of an input go under `out`, under its own name.
+
+    Below the folder that holds all that was given, the inputs' folders are kept. An input that shares its stem with
+    another one in its folder keeps its suffix in its name.
+
+    Raises:
+        ConfigError: the pipeline is wrong, or cannot run over many inputs.
+    """
+    text = config.read(path)
+    written = config.parse(text, settings, str(path))
+    written.load_plugins()
+    option, folders = _input(written)
+    inputs = _inputs(given, folders, out)
+    stages = config.parse(text, {**settings, option: inputs[0]}, str(path)).build()
+    templates = _templates(stages)
+    if "{" in str(out):
+        raise ConfigError(f"{out}: no folder with a brace in its name can be written to; choose another one")
+    places = _places(inputs, _base(given), out)
+    return [
+        Job(
+            label=os.path.relpath(source),
+            text=text,
+            origin=str(path),
+            overrides={
+                **settings,
+                option: str(source),
+                **{
+                    key: str(place.parent / template.replace("{name}", place.name))
+                    for key, template in templates.items()
+                },
+            },
+        )
+        for source, place in zip(inputs, places, strict=True)
+    ]
+
+
+def _input(written: config.Config) -> tuple[str, bool]:
+    """Where the input's path is put, and whether it may be a folder."""
+    entry = written.entries[0]
+    source = find(entry.name)
+    if source is None or "frames" not in source.gives:
+        written.build()
+        raise entry.error("is no source")
+    if source.live or source.input is None:
+        raise entry.error("reads no files, so it cannot run over many; put a source such as file in its place")
+    return f"{entry.name}#1.{source.input}", source.folders
+
+
+def _inputs(given: Sequence[str], folders: bool, out: Path) -> list[Path]:
+    """Files as they are, the videos inside of folders, what patterns match; each once and absolute."""
+    found: dict[Path, None] = {}
+    for name in given:
+        paths = (
+            [Path(name)] if os.path.lexists(name) else [Path(one) for one in sorted(glob.glob(name, recursive=True))]
+        )
+        for path in paths or [Path(name)]:
+            inside = _videos(path, out) if path.is_dir() and not folders else [path]
+            found |= dict.fromkeys(Path(os.path.abspath(one)) for one in inside)
+    if not found:
+        raise ConfigError(f"{', '.join(given)}: no videos in there ({' '.join(sorted(VIDEOS))})")
+    return list(found)
+
+
+def _videos(folder: Path, out: Path) -> list[Path]:
+    made = out.resolve()
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in VIDEOS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (made == folder.resolve() or made not in path.resolve().parents)
+    ]
+
+
+def _base(given: Sequence[str]) -> Path:
+    """The deepest folder that holds all that was given."""
+    return Path(os.path.commonpath([_folder(name) for name in given]))
+
+
+def _folder(name: str) -> str:
+    """A folder itself, the folder of a file, of a pattern the part without wildcards."""
+    path = Path(os.path.abspath(name))
+    if path.is_dir():
+        return str(path)
+    while not path.exists() and glob.has_magic(str(path)):
+        path = path.parent
+    return str(path if path.is_dir() else path.parent)
+
+
+def _places(inputs: Sequence[Path], base: Path, out: Path) -> list[Path]:
+    """The output folder and name of each input."""
+    stems = Counter(path.with_suffix("") for path in inputs)
+    places = []
+    for path in inputs:
+        folder = [_plain(part) for part in path.parent.relative_to(base).parts] if path.is_relative_to(base) else []
+        alone = stems[path.with_suffix("")] == 1 and not path.is_dir()
+        places.append(out.joinpath(*folder, _plain(path.stem if alone else path.name)))
+    twice = [place for place, times in Counter(places).items() if times > 1]
+    if twice:
+        both = " and ".join(str(path) for path, place in zip(inputs, places, strict=True) if place == twice[0])
+        raise ConfigError(f"{both} would write to the same files, {twice[0]}; rename one")
+    return places
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ") or "unnamed"
+
+
+def _templates(stages: Sequence[Stage]) -> dict[str, str]:
+    """What is put over each sink's path: of its template, the part from `{name}` on."""
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for stage in stages:
+        seen[stage.name] += 1
+        template = getattr(stage, stage.output) if stage.output else None
+        if template is None:
+            continue
+        parts = Path(template).parts
+        first = next((number for number, part in enumerate(parts) if "{name}" in part), None)
+        if first is None:
+            raise ConfigError(
+                f"{stage.name}: {stage.output}: {template}: every input would write to this one file; "
+                f"put {{name}} into its name"
+            )
+        kept = str(Path(*parts[first:]))
+        if kept in found.values():
+            raise ConfigError(
+                f"{stage.name}: {stage.output}: two stages would write to {kept}; give them different names"
+            )
+        found[f"{stage.name}#{seen[stage.name]}.{stage.output}"] = kept
+    return found

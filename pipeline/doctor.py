@@ -1,0 +1,155 @@
+"""Find out what a machine lacks before a run does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from fervid.pipeline.errors import FervidError
+from fervid.pipeline.libraries import missing_library
+from fervid.pipeline.stage import find, names
+
+LOADED = ("cv2", "av", "mediapipe", "onnxruntime")
+"""Modules with parts outside of Python, which can be installed and still not load."""
+PATIENCE = 60  # seconds that one of them may take
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    found: str
+    fine: bool | None = True
+    """None: missing, and fervid runs without it."""
+    advice: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, the network left alone."""
+    yield _python()
+    yield from _packages()
+    for module in LOADED:
+        yield _loads(module)
+    yield _ffmpeg()
+    yield from _models()
+    yield from _stages()
+    yield _display()
+    yield _cameras()
+    yield _gpu()
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    fine = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    return Finding("python", version, fine, "" if fine else "install Python 3.11 or 3.12 and fervid in it")
+
+
+def _packages() -> Iterator[Finding]:
+    """What setup.cfg asks for; what an extra asks for may be missing."""
+    for line in metadata.requires("fervid") or []:
+        requirement, _, marker = line.partition(";")
+        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        if extra is None or extra[1] != "dev":
+            yield _package(requirement.strip(), extra[1] if extra else None)
+
+
+def _package(requirement: str, extra: str | None) -> Finding:
+    from packaging.requirements import Requirement
+
+    wanted = Requirement(requirement)
+    install = f'pip install "fervid[{extra}]"' if extra else f'pip install "{requirement}"'
+    try:
+        version = metadata.version(wanted.name)
+    except metadata.PackageNotFoundError:
+        return Finding(wanted.name, "not installed", None if extra else False, install)
+    if wanted.specifier.contains(version, prereleases=True):
+        return Finding(wanted.name, version)
+    return Finding(wanted.name, f"{version}, but fervid was made for {wanted.specifier}", False, install)
+
+
+def _loads(module: str) -> Finding:
+    """Load it in a process of its own, since some libraries abort instead of raising."""
+    done = _python_says(f"import {module}")
+    if done.returncode == 0:
+        return Finding(f"import {module}", "loads")
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    kind, _, message = last.partition(": ")
+    known = missing_library(ImportError(message)) if kind == "ImportError" else None
+    return Finding(f"import {module}", known or last, False)
+
+
+def _python_says(code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"does not load within {PATIENCE} seconds")
+
+
+def _ffmpeg() -> Finding:
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped]
+
+        path = imageio_ffmpeg.get_ffmpeg_exe()
+        first = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
+    except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        return Finding("ffmpeg", str(error), False, "pip install --force-reinstall imageio-ffmpeg")
+    return Finding("ffmpeg", f"{' '.join(first.split()[:3])} ({path})")
+
+
+def _models() -> Iterator[Finding]:
+    from fervid.models import zoo
+
+    try:
+        yield Finding("weights", str(zoo.weights("fervid")))
+    except FervidError as error:
+        yield Finding("weights", str(error), False, "install fervid again")
+    spec = importlib.util.find_spec("mediapipe")
+    folders = [Path(base, "modules", "face_detection") for base in (spec and spec.submodule_search_locations) or []]
+    found = sorted(file.name for folder in folders for file in folder.glob("*.tflite"))
+    advice = "" if found else 'pip install --force-reinstall "mediapipe==0.10.21"; later ones carry no models'
+    yield Finding("face detectors", ", ".join(found) or "missing", bool(found), advice)
+
+
+def _stages() -> Iterator[Finding]:
+    broken = 0
+    for name in names():
+        try:
+            find(name)
+        except Exception as error:
+            broken += 1
+            yield Finding(f"stage {name}", f"{type(error).__name__}: {error}", False)
+    yield Finding("stages", f"{len(names()) - broken} load")
+
+
+def _display() -> Finding:
+    screen = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    if screen or sys.platform in {"darwin", "win32"}:
+        return Finding("display", screen or "yes")
+    return Finding("display", "none: DISPLAY is not set", None, "only the stage `display` needs one")
+
+
+def _cameras() -> Finding:
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        return Finding("cameras", "none in /dev", None, "only the stage `webcam` needs one")
+    closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if closed:
+        return Finding("cameras", f"{', '.join(closed)} may not be opened", None, "sudo usermod -aG video $USER")
+    return Finding("cameras", ", ".join(str(device) for device in devices))
+
+
+def _gpu() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding("GPU", "not looked for: torch is not installed", None, "only training gains from one")
+    done = _python_says("import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')")
+    name = done.stdout.strip()
+    return Finding("GPU", name or "none", True if name else None, "" if name else "only training gains from one")

@@ -1,0 +1,68 @@
+"""The JSON Schema of a whole pipeline: editors complete and check the YAML with it while it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fervid.pipeline import catalogue, options
+from fervid.pipeline.stage import Stage
+
+
+def schema(classes: Iterable[type[Stage]]) -> dict[str, Any]:
+    """Describe a YAML that may use these stages."""
+    stages = {cls.name: _stage(cls) for cls in classes}
+    bare = [name for name, described in stages.items() if not described.get("required")]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A fervid pipeline",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["stages"],
+        "properties": {
+            "plugins": {
+                "description": "Modules or .py files with stages of your own; code is loaded only if named here.",
+                "type": ["array", "null"],
+                "items": {"type": "string"},
+            },
+            "threads": {"description": "Overlap stages in threads; results are the same.", "type": "boolean"},
+            "stages": {
+                "description": "What frames pass through, in order; the first one is the source.",
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "oneOf": [
+                        {"type": "string", "enum": bare},
+                        {
+                            "type": "object",
+                            "minProperties": 1,
+                            "maxProperties": 1,
+                            "additionalProperties": False,
+                            "properties": stages,
+                        },
+                    ]
+                },
+            },
+        },
+    }
+
+
+def _stage(cls: type[Stage]) -> dict[str, Any]:
+    """The stage's own schema without references, so that it can stand inside the large one."""
+    whole = options.schema(cls)
+    described: dict[str, Any] = _inlined(whole, whole.pop("$defs", {}))
+    described |= {"description": catalogue.gain(cls), "additionalProperties": False}
+    described.pop("title", None)
+    if not described.get("required"):
+        described["type"] = ["object", "null"]
+    return described
+
+
+def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_inlined(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        part = definitions[part["$ref"].rpartition("/")[2]] | {key: part[key] for key in part if key != "$ref"}
+    return {key: _inlined(value, definitions) for key, value in part.items()}
