@@ -35,5 +35,6 @@ def saved(folder: Path, name: str = "tiny", seed: int = 0, store: Store = "fp32"
         made.head.weight *= 8
         made.train()(torch.randn(64, 1, 24, 24))
     path = folder / f"{name}.safetensors"
-    checkpoint.save(path, made, Card("tiny", Tiny.size, Tiny.mean, Tiny.std, **facts), store)
+    card = Card(**{"network": "tiny", "size": Tiny.size, "mean": Tiny.mean, "std": Tiny.std} | facts)
+    checkpoint.save(path, made, card, store)
     return path

@@ -1,0 +1,187 @@
+"""Emotions of faces: calibrated, in order, none where nothing was seen, and the same on video as in an evaluation."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import saved
+
+from fervid.models.crop import crop
+from fervid.models.runtime import open_classifier
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import ConfigError, ModelError
+from fervid.pipeline.frame import EMOTIONS, Face, Frame
+from fervid.pipeline.stage import Stage, find, register
+
+
+@register("given_faces")
+@dataclass(frozen=True)
+class GivenFaces(Stage):
+    """Three faces in each picture: two that were seen, one that was only predicted."""
+
+    faces: int = 3
+
+    gives = frozenset({"faces"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        boxes = (100.0, 60.0, 260.0, 220.0), (300.0, 100.0, 400.0, 200.0), (450.0, 100.0, 550.0, 200.0)
+        for frame in frames:
+            frame.faces = [Face(box, 0.9) for box in boxes[: self.faces]]
+            frame.faces[2:] = [replace(face, status="predicted") for face in frame.faces[2:]]
+            yield frame
+
+
+def run(text: str, frames: int = 2, faces: int = 3) -> list[Frame]:
+    return list(Pipeline.parse(f"stages:\n- demo: {{frames: {frames}}}\n- given_faces: {{faces: {faces}}}\n{text}"))
+
+
+def emotions(path: Path, **options: object) -> str:
+    return f"- emotions: {{model: {path}{''.join(f', {k}: {v}' for k, v in options.items())}}}"
+
+
+def csv_of_faces(folder: Path, count: int) -> tuple[Path, np.ndarray]:  # type: ignore[type-arg]
+    pictures = np.random.default_rng(0).integers(0, 256, (count, 48, 48), np.uint8)
+    with (path := folder / "fer2013.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["emotion", "pixels", "Usage"])
+        rows.writerows([n % 7, " ".join(map(str, face.ravel())), "PublicTest"] for n, face in enumerate(pictures))
+    return path, pictures
+
+
+def test_every_detected_face_gets_seven_probabilities_and_the_label_of_the_largest(tmp_path: Path) -> None:
+    for frame in run(emotions(saved(tmp_path))):
+        for face in frame.faces[:2]:
+            assert face.emotions is not None
+            assert face.emotions.shape == (7,)
+            assert face.emotions.sum() == pytest.approx(1, abs=1e-6)
+            assert face.emotion == EMOTIONS[int(face.emotions.argmax())]
+            assert face.confidence == pytest.approx(float(face.emotions.max()))
+
+
+def test_scores_are_those_of_the_crop(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    frame = run(emotions(path), 1)[0]
+    expected = open_classifier(path)(np.stack([crop(frame.image, face.box, None, 24) for face in frame.faces[:2]]))
+    assert np.array_equal(np.stack([face.emotions for face in frame.faces[:2]]), expected)  # type: ignore[arg-type]
+    assert not np.array_equal(expected[0], expected[1])
+
+
+def test_a_predicted_face_gets_none_unless_asked_for(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    face = run(emotions(path), 1)[0].faces[2]
+    assert (face.emotions, face.emotion, face.confidence) == (None, None, None)
+    assert run(emotions(path, predicted="true"), 1)[0].faces[2].emotion in EMOTIONS
+
+
+def test_frames_without_a_face_pass(tmp_path: Path) -> None:
+    frames = run(emotions(saved(tmp_path)), 3, faces=0)
+    assert [(frame.index, frame.faces) for frame in frames] == [(0, []), (1, []), (2, [])]
+
+
+def test_a_face_below_the_threshold_is_uncertain_and_keeps_its_scores(tmp_path: Path) -> None:
+    face = run(emotions(saved(tmp_path), uncertain_below=1.0), 1)[0].faces[0]
+    assert face.emotion == "uncertain"
+    assert face.emotions is not None
+    assert face.confidence == pytest.approx(float(face.emotions.max()))
+
+
+def test_the_threshold_of_the_card_holds_unless_the_yaml_has_one(tmp_path: Path) -> None:
+    path = saved(tmp_path, uncertain_below=0.999999)
+    assert run(emotions(path), 1)[0].faces[0].emotion == "uncertain"
+    assert run(emotions(path, uncertain_below=0), 1)[0].faces[0].emotion in EMOTIONS
+
+
+def test_a_labelled_face_is_read_as_it_is(tmp_path: Path) -> None:
+    """What is measured on FER2013 is what the network sees: no pixel is lost on the way."""
+    source, pictures = csv_of_faces(tmp_path, 5)
+    path = saved(tmp_path, size=48)
+    frames = list(Pipeline.parse(f"stages:\n- fer2013: {{path: {source}}}\n{emotions(path)}"))
+    scores = np.stack([frame.faces[0].emotions for frame in frames])  # type: ignore[arg-type]
+    one_by_one = [open_classifier(path)(picture[None])[0] for picture in pictures]
+    assert np.array_equal(scores, np.stack(one_by_one))
+
+
+def test_the_run_knows_which_weights_made_it(tmp_path: Path) -> None:
+    path = saved(tmp_path, seed=5, uncertain_below=0.3, epochs=7)
+    kept = run(emotions(path), 1)[0].source.provenance["weights"]
+    assert kept["model"] == str(path)
+    assert kept["runtime"] == "torch"
+    assert kept["sha256"] == open_classifier(path).sha256
+    assert kept["uncertain_below"] == 0.3
+    assert kept["card"] == {"network": "tiny", "recipe_sha256": None, "seed": None, "epochs": 7}
+
+
+def test_twice_and_without_threads_the_same(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    text = f"stages:\n- demo: {{frames: 20}}\n- given_faces\n{emotions(path)}"
+    made = []
+    for threads in (True, True, False):
+        frames = Pipeline.parse(text, {"threads": threads})
+        made.append([face.emotions.tobytes() for f in frames for face in f.faces if face.emotions is not None])
+    assert len(made[0]) == 40
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_network_of_ones_own_from_a_plugin(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "from fervid.models import checkpoint, zoo\n"
+        "@zoo.network('dense_of_mine')\n"
+        "class Dense(nn.Sequential):\n"
+        "    size, mean, std = 16, 0.5, 0.5\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(256, 7))\n"
+    )
+    make = "import sys; sys.path.insert(0, '.'); from mine import *\n"
+    make += "from pathlib import Path\n"
+    make += "card = checkpoint.Card('dense_of_mine', 16, 0.5, 0.5)\n"
+    make += "checkpoint.save(Path('mine.safetensors'), zoo.build('dense_of_mine'), card)\n"
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True)
+    text = f"stages:\n- demo: {{frames: 1}}\n- given_faces\n{emotions(tmp_path / 'mine.safetensors')}"
+    with pytest.raises(ModelError, match="a plugin's network needs `plugins:` in the YAML"):
+        list(Pipeline.parse(text))
+    frame = next(iter(Pipeline.parse(f"plugins: [{tmp_path}/mine.py]\n{text}")))
+    assert frame.faces[0].emotion in EMOTIONS
+
+
+def test_weights_that_are_missing_stop_the_run_before_a_frame_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.safetensors: no such file"):
+        run(emotions(tmp_path / "none.safetensors"))
+
+
+def test_faces_must_be_found_first() -> None:
+    with pytest.raises(ConfigError, match=r":3: emotions: needs faces; put "):
+        Pipeline.parse("stages:\n- demo\n- emotions\n")
+
+
+def test_a_changed_picture_is_not_read() -> None:
+    stage = find("emotions")
+    assert stage is not None
+    assert stage.refuses == {"image.changed"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("{runtime: tensorflow}", "runtime"),
+        ("{uncertain_below: 1.5}", "uncertain_below"),
+        ("{modle: fervid}", "no option 'modle'; did you mean 'model'?"),
+    ],
+)
+def test_a_wrong_option_is_an_error(options: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Pipeline.parse(f"stages:\n- demo\n- given_faces\n- emotions: {options}\n")
+    assert message in str(caught.value)
+
+
+def test_checking_a_pipeline_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from fervid.pipeline.stage import find; find('emotions')\n"
+        "print([m for m in ('torch', 'cv2', 'numpy', 'onnxruntime', 'safetensors') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,127 @@
+"""What is exported says the same as the network, or is not written."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from tiny import saved
+
+from fervid.models import export
+from fervid.models.card import load_card
+from fervid.models.crop import box_of_face_image
+from fervid.models.export import export_onnx
+from fervid.models.runtime import open_classifier
+from fervid.pipeline.errors import ModelError, OutputError
+from fervid.pipeline.frame import Face, Frame, Source, Target
+
+
+def faces(split: Any, count: int = 40) -> Iterator[Frame]:
+    """Labelled slopes, as a source of faces would yield them."""
+    random, source = np.random.default_rng(len(split)), Source("faces", 24, 24)
+    for index in range(count):
+        slopes = (random.integers(-5, 6, (2, 1, 1)) * np.mgrid[:24, :24]).sum(0) + 128
+        image = np.repeat(slopes.clip(0, 255).astype(np.uint8)[:, :, None], 3, 2)
+        face = Face(box_of_face_image(24, 24), 1.0)
+        yield Frame(index, index, image, source, [face], target=Target(index % 7, split))
+
+
+def test_an_export_agrees_and_its_hash_is_in_the_card(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    made = export_onnx(path, tmp_path / "tiny.onnx")
+    assert made.difference < 1e-6
+    assert (made.agreement, made.faces, made.accuracy) == (1.0, 128, None)
+    assert load_card(path).exports == {"tiny.onnx": made.sha256}
+    assert load_card(path).sha256 == load_card(tmp_path / "tiny.onnx").sha256
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_export_elsewhere_takes_its_card_along(tmp_path: Path) -> None:
+    made = export_onnx(saved(tmp_path), tmp_path / "other" / "mine.onnx")
+    assert open_classifier(made.path).sha256 == made.sha256
+
+
+def test_labelled_faces_give_the_accuracy_before_and_after(tmp_path: Path) -> None:
+    made = export_onnx(saved(tmp_path), tmp_path / "tiny.onnx", frames=faces("validation"))
+    assert made.faces == 40
+    assert made.accuracy is not None
+    assert made.accuracy[0] == made.accuracy[1]
+
+
+def test_the_test_split_is_left_alone(tmp_path: Path) -> None:
+    made = export_onnx(saved(tmp_path), tmp_path / "tiny.onnx", frames=faces("test"))
+    assert (made.faces, made.accuracy) == (128, None)
+
+
+def test_numbers_kept_in_fp16_take_half_the_space_in_onnx_too(tmp_path: Path) -> None:
+    sizes = {}
+    for store in ("fp32", "fp16"):
+        made = export_onnx(saved(tmp_path, store, store=store), tmp_path / f"{store}.onnx")  # type: ignore[arg-type]
+        assert made.difference < 1e-6
+        model = onnx.load(made.path)
+        sizes[store] = sum(len(tensor.raw_data) for tensor in model.graph.initializer if len(tensor.dims) > 1)
+    assert sizes["fp16"] * 2 == sizes["fp32"]
+
+
+def test_int8_is_measured_on_training_faces_and_judged_on_others(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    frames = [*faces("train", 60), *faces("validation")]
+    made = export_onnx(path, tmp_path / "tiny.int8.onnx", int8=True, frames=frames)
+    assert 0 < made.difference < 0.2
+    assert made.agreement > 0.8
+    assert made.faces == 40
+    assert made.accuracy is not None
+    assert load_card(path).exports == {"tiny.int8.onnx": made.sha256}
+    assert open_classifier(tmp_path / "tiny.int8.onnx").runtime == "onnx"
+    kinds = {node.op_type for node in onnx.load(made.path).graph.node}
+    assert "QuantizeLinear" in kinds
+    assert "BatchNormalization" not in kinds
+
+
+def test_int8_without_faces_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="int8 needs faces to measure its ranges on"):
+        export_onnx(saved(tmp_path), tmp_path / "tiny.int8.onnx", int8=True, frames=faces("validation"))
+
+
+def test_an_export_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path)
+    before = path.with_suffix(".json").read_bytes()
+
+    def damage(blob: bytes) -> bytes:
+        model = onnx.load_from_string(blob)
+        bias = next(tensor for tensor in model.graph.initializer if tensor.name == "head.bias")
+        bias.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32([0.01, *[0] * 6]), bias.name)
+        )
+        return model.SerializeToString()  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(export, "_compact", damage)
+    with pytest.raises(ModelError, match=r"tiny\.onnx: not written: its probabilities differ from torch's by 0\.002"):
+        export_onnx(path, tmp_path / "tiny.onnx")
+    assert not (tmp_path / "tiny.onnx").exists()
+    assert path.with_suffix(".json").read_bytes() == before
+
+
+def test_the_card_of_other_weights_is_not_overwritten(tmp_path: Path) -> None:
+    first, second = saved(tmp_path, "first"), saved(tmp_path, "second", seed=1)
+    with pytest.raises(OutputError, match=r"second\.json there is the card of other weights than .*first\.safetensors"):
+        export_onnx(first, second.with_suffix(".onnx"))
+
+
+def test_another_suffix_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"tiny\.bin: an ONNX file is named \.onnx"):
+        export_onnx(saved(tmp_path), tmp_path / "tiny.bin")
+
+
+def test_exports_of_the_same_weights_stand_side_by_side(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    export_onnx(path, tmp_path / "tiny.onnx")
+    export_onnx(path, tmp_path / "tiny.int8.onnx", int8=True, frames=faces("train"))
+    card = load_card(path)
+    assert set(card.exports) == {"tiny.onnx", "tiny.int8.onnx"}
+    assert replace(card, exports={}) == replace(load_card(saved(tmp_path / "again")), exports={})
+    assert json.loads(path.with_suffix(".json").read_text())["network"] == "tiny"
