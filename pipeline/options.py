@@ -67,7 +67,11 @@ def describe(cls: type[Stage]) -> list[tuple[str, str, str]]:
     described = schema(cls)
     required = described.get("required", [])
     return [
-        (name, _type(field, described) + _default(name, field, required), field.get("description", ""))
+        (
+            name,
+            _type(field, described) + _default(name, field, required),
+            " ".join(field.get("description", "").split()),
+        )
         for name, field in described.get("properties", {}).items()
     ]
 
@@ -115,7 +119,7 @@ def listing(cls: type[Stage]) -> str:
     if not rows:
         return f"  {cls.name} takes no options"
     width = max(len(f"{name}: {kind}") for name, kind, _ in rows)
-    lines = (f"    {f'{name}: {kind}':<{width}}    {' '.join(text.split())}".rstrip() for name, kind, text in rows)
+    lines = (f"    {f'{name}: {kind}':<{width}}    {text}".rstrip() for name, kind, text in rows)
     return "\n".join([f"  {cls.name} takes", *lines])
 
 

@@ -68,11 +68,11 @@ def register(name: str) -> Callable[[S], S]:
     """
 
     def enter(cls: S) -> S:
+        if _built_in().get(name, cls.__module__) != cls.__module__:
+            raise ConfigError(f"{cls.__module__}: {name!r} is a stage of fervid; choose another name")
         known = _registry.get(name)
         if known is not None and known.__module__ != cls.__module__:
             raise ConfigError(f"two stages are named {name!r}: {known.__module__} and {cls.__module__}; rename one")
-        if _built_in().get(name, cls.__module__) != cls.__module__:
-            raise ConfigError(f"{cls.__module__}: {name!r} is a stage of fervid; choose another name")
         cls.name = name
         _registry[name] = cls
         return cls

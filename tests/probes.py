@@ -1,0 +1,164 @@
+"""Stages for tests of the engine: sources, delays, faults and a sink that need no picture."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge
+
+from fervid.pipeline import Face, Frame, Source, Stage, register
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.output import output, resolve
+
+EVENTS: list[str] = []
+"""What stages did, in order."""
+
+
+@register("probe_source")
+@dataclass(frozen=True)
+class ProbeSource(Stage):
+    """Frames with one face each, made of nothing; a file that begins with `bad` cannot be read."""
+
+    path: str | None = None
+    """A file whose stem becomes the source's name."""
+    frames: Annotated[int, Ge(0)] = 10
+    """How many."""
+    delay: float = 0.0
+    """Seconds before each frame."""
+    damaged: int = 0
+    """Packets that were lost."""
+    cut: str | None = None
+    """Why the input ends early."""
+
+    needs = frozenset()
+    gives = frozenset({"frames"})
+    input = "path"
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        path = Path(self.path) if self.path else None
+        if path and not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if path and path.read_bytes().startswith(b"bad"):
+            raise InputError(f"{path}: not a video")
+        source = Source(path.stem if path else "probe", 8, 8, fps=10, path=path, length=self.frames)
+        yield from _frames(source, self.frames, self.delay)
+        source.damaged, source.cut = self.damaged, source.cut or self.cut
+
+
+@register("probe_camera")
+@dataclass(frozen=True)
+class ProbeCamera(Stage):
+    """A source without an end."""
+
+    delay: float = 0.005
+    """Seconds before each frame."""
+
+    needs = frozenset()
+    gives = frozenset({"frames"})
+    live = True
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        yield from _frames(Source("camera", 8, 8, live=True), 1_000_000, self.delay)
+
+
+def _frames(source: Source, count: int, delay: float) -> Generator[Frame]:
+    image = np.zeros((8, 8, 3), np.uint8)
+    EVENTS.append("open source")
+    try:
+        for index in range(count):
+            time.sleep(delay)
+            face = Face((0, 0, 4, 4), 0.9, track=1, emotion="happy" if index % 4 else "sad")
+            yield Frame(index, index / 10, image, source, faces=[face])
+    finally:
+        EVENTS.append("close source")
+
+
+@register("probe_pass")
+@dataclass(frozen=True)
+class ProbePass(Stage):
+    """Passes frames on, and writes down when it begins and ends and in which thread it is."""
+
+    name_of_it: str = "pass"
+    """How it calls itself."""
+    delay: float = 0.0
+    """Seconds a frame."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        EVENTS.append(f"open {self.name_of_it}")
+        try:
+            for frame in frames:
+                time.sleep(self.delay)
+                frame.source.provenance.setdefault("threads", {})[self.name_of_it] = threading.get_ident()
+                yield frame
+        finally:
+            EVENTS.append(f"close {self.name_of_it}")
+
+
+@register("probe_apart")
+@dataclass(frozen=True)
+class ProbeApart(ProbePass):
+    """The same, with the frames in front of it made in another thread."""
+
+    detached = True
+
+
+@register("probe_fault")
+@dataclass(frozen=True)
+class ProbeFault(Stage):
+    """Fails at a frame."""
+
+    at: int = 3
+    """Which."""
+    kind: Literal["error", "exit", "memory", "library", "input", "kill"] = "error"
+    """How."""
+    only: str = ""
+    """Name of the source that it fails for; all if empty."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        for frame in frames:
+            if frame.index == self.at and self.only in {"", frame.source.name}:
+                self._fail()
+            yield frame
+
+    def _fail(self) -> None:
+        if self.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise {
+            "error": ValueError("a fault for rtsp://user:hunter2@camera/live"),
+            "exit": SystemExit("a stage must not exit"),
+            "memory": MemoryError(),
+            "library": ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
+            "input": InputError("rtsp://user:hunter2@camera/live: refused"),
+        }[self.kind]
+
+
+@register("probe_sink")
+@dataclass(frozen=True)
+class ProbeSink(Stage):
+    """Writes one flushed line a frame."""
+
+    path: str
+    """Where to."""
+
+    output = "path"
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        frames = iter(frames)
+        first = next(frames, None)
+        if first is None:
+            return
+        with output(resolve(self.path, first.source), first.source) as path, path.open("w") as file:
+            frame: Frame | None = first
+            while frame is not None:
+                file.write(f"{frame.index}\n")
+                file.flush()
+                yield frame
+                frame = next(frames, None)

@@ -1,0 +1,212 @@
+"""From YAML to stages: every error says where it is and what would be right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fervid.pipeline import config
+from fervid.pipeline.errors import ConfigError, redact
+
+PROBES = Path(__file__).with_name("probes.py").as_posix()
+HEAD = f"plugins: [{PROBES}]\nstages:\n- probe_source\n"
+
+
+def refusal(text: str, **overrides: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text, {key.replace("__", "."): value for key, value in overrides.items()}, "cafe.yaml").build()
+    return str(caught.value)
+
+
+def built(text: str, overrides: dict[str, object] | None = None) -> list[tuple[str, dict[str, object]]]:
+    stages = config.parse(HEAD + text, overrides, "cafe.yaml").build()
+    return [(name, given) for stage in config.resolved(stages)[1:] for name, given in stage.items()]
+
+
+def test_stages_are_built_in_order_with_their_options() -> None:
+    assert built("- probe_pass: {delay: 1}\n- probe_fault:\n- probe_sink:\n    path: a.txt\n") == [
+        ("probe_pass", {"name_of_it": "pass", "delay": 1.0}),
+        ("probe_fault", {"at": 3, "kind": "error", "only": ""}),
+        ("probe_sink", {"path": "a.txt"}),
+    ]
+
+
+def test_overrides_go_over_what_is_written() -> None:
+    overrides = {"probe_pass#2.delay": 2, "probe_sink.path": Path("b.txt")}
+    assert built("- probe_pass: {delay: 1}\n- probe_pass\n- probe_sink: {path: a.txt}\n", overrides) == [
+        ("probe_pass", {"name_of_it": "pass", "delay": 1.0}),
+        ("probe_pass", {"name_of_it": "pass", "delay": 2.0}),
+        ("probe_sink", {"path": "b.txt"}),
+    ]
+
+
+def test_threads_and_an_empty_list_of_plugins_are_read() -> None:
+    assert config.parse("stages: [demo]").threads
+    assert not config.parse("threads: false\nplugins:\nstages: [demo]").threads
+    assert config.parse("stages: [demo]", {"threads": False}).threads is False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- demo", "1: a pipeline is a mapping with a list of 'stages'"),
+        ("plugins: []\nstage: [demo]", "2: no key 'stage'; did you mean 'stages'? (there is plugins, stages, threads)"),
+        ("plugins: []", "1: 'stages' must be a list of stages"),
+        ("\nstages: demo", "2: 'stages' must be a list of stages"),
+        ("stages: []", "1: 'stages' must be a list of stages"),
+        ("stages: [demo]\nplugins: a.py", "2: 'plugins' must be a list of modules or .py files"),
+        ("threads: 4\nstages: [demo]", "1: 'threads' must be true or false"),
+        ("stages:\n- {demo: {}, detect: {}}", "2: a stage is written `- name` or `- name: {option: value}`"),
+        ("stages:\n- [demo]", "2: a stage is written `- name` or `- name: {option: value}`"),
+        ("stages:\n- demo: 4", "2: demo: options are written `{option: value}`"),
+        (
+            "stages:\n- demo:\n    frames: 3\n    width: 1",
+            "4: demo: option 'width': input should be greater than or equal to 128",
+        ),
+        (
+            "stages:\n- demo: {frames: many}",
+            "2: demo: option 'frames': input should be a valid integer, unable to parse string as an integer",
+        ),
+        ("stages:\n- demo\n- demo", "3: demo: is a source; a pipeline has one source, and it stands first"),
+        ("stages:\n- train: {network: fervid}", "2: train: needs labelled frames; put fer2013 before it"),
+        ("plugins: [none.py]\nstages: [demo]", f"1: plugin none.py: no such file; looked for {Path.cwd() / 'none.py'}"),
+        (
+            "plugins: [no_such_module]\nstages: [demo]",
+            "1: plugin no_such_module: raised ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        (
+            f"plugins: [{PROBES}]\nstages:\n- probe_pass",
+            "3: probe_pass: needs frames; put a source such as file, webcam or demo before it",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:
+    assert refusal(text) == f"cafe.yaml:{message}"
+
+
+def test_an_unknown_stage_is_answered_with_the_nearest_one() -> None:
+    assert refusal("stages:\n- dmo").startswith("cafe.yaml:2: no stage 'dmo'; did you mean 'demo'? (there is ")
+
+
+def test_an_unknown_option_is_answered_with_all_there_are() -> None:
+    first, second, *_ = refusal("stages:\n- demo:\n    frams: 1").splitlines()
+    assert first == "cafe.yaml:3: demo: no option 'frams'; did you mean 'frames'?"
+    assert second == "  demo takes"
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("frames", "--set frames: write it as stage.option=value"),
+        ("dem.frames", "--set dem.frames: no stage 'dem' in cafe.yaml; did you mean 'demo'? (it has demo)"),
+        ("demo#2.frames", "--set demo#2.frames: 1 stages are named 'demo'; write demo#1.frames=..."),
+        ("demo.frames", "--set demo.frames: demo: option 'frames': input should be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_override_is_explained(key: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse("stages: [demo]", {key: 0}, "cafe.yaml").build()
+    assert str(caught.value) == message
+
+
+def test_an_override_of_one_of_two_stages_says_which() -> None:
+    text = HEAD + "- probe_pass\n- probe_pass\n"
+    assert refusal(text, probe_pass__delay=1) == (
+        "--set probe_pass.delay: 2 stages are named 'probe_pass'; write probe_pass#1.delay=..."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a.b=3", 3),
+        ("a.b=0.5", 0.5),
+        ("a.b=true", True),
+        ("a.b=null", None),
+        ("a.b=[1, 2]", [1, 2]),
+        ("a.b=", ""),
+        ("a.b=x=y", "x=y"),
+        ("a.b='3'", "3"),
+        ("a.b=talk #1.mp4", "talk #1.mp4"),
+        ("a.b=C: drive.mp4", "C: drive.mp4"),
+        ("a.b=*.mp4", "*.mp4"),
+        ("a.b= spaced ", " spaced "),
+        ("a.b=rtsp://me:x@camera/1", "rtsp://me:x@camera/1"),
+        ("a.b=007", "007"),
+    ],
+)
+def test_a_setting_is_read_as_yaml_where_it_is_more_than_a_word(text: str, value: object) -> None:
+    assert config.setting(text) == ("a.b", value)
+
+
+def test_a_setting_without_a_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--set demo\.frames: write it as stage\.option=value"):
+        config.setting("demo.frames")
+
+
+def test_a_plugin_that_raises_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "a.yaml").write_text("plugins: [broken.py]\nstages: [demo]\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(tmp_path / "a.yaml").build()
+    assert str(caught.value) == f"{tmp_path}/a.yaml:1: plugin broken.py: raised ZeroDivisionError: division by zero"
+
+
+def test_a_plugin_cannot_take_the_name_of_a_stage(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from fervid.pipeline import Stage, register\n@register('demo')\nclass Demo(Stage): ...\n"
+    )
+    (tmp_path / "a.yaml").write_text("plugins: [mine.py]\nstages: [demo]\n")
+    with pytest.raises(ConfigError, match="'demo' is a stage of fervid; choose another name"):
+        config.load(tmp_path / "a.yaml").build()
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for content, message in ((b"\xff\xfe\x00", "not YAML: not text in UTF-8"), (b"#" * 1_100_000, "longer than 1 MB")):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=f"a.yaml: {message}"):
+            config.load(path)
+    with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
+        config.load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        config.load(tmp_path)
+
+
+def test_shipped_pipelines_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config.locate("demo").is_file()
+    assert config.locate("demo.yaml") == config.locate("demo")
+    (tmp_path / "demo.yaml").touch()
+    assert config.locate("demo.yaml") == Path("demo.yaml")
+    with pytest.raises(ConfigError, match=r"webcm: no such file; did you mean 'webcam'\? \(fervid ships demo, "):
+        config.locate("webcm")
+
+
+def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
+    text = config.text(config.parse(HEAD + "- probe_sink: {path: 'rtsp://me:hunter2@camera/{name}'}", {}, "cafe.yaml"))
+    assert "hunter2" not in text
+    again = config.parse(text).build()
+    assert [stage.name for stage in again] == ["probe_source", "probe_sink"]
+    assert yaml.safe_load(text)["stages"][1] == {"probe_sink": {"path": "rtsp://***@camera/{name}"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("rtsp://me:hunter2@camera:554/live", "rtsp://***@camera:554/live"),
+        ("rtsp://me:hun/t@er2@camera/live", "rtsp://***@camera/live"),
+        ("http://camera/video?user=me&password=hunter2&fps=5", "http://camera/video?user=me&password=***&fps=5"),
+        ("write to me@example.org", "write to me@example.org"),
+    ],
+)
+def test_passwords_are_hidden(text: str, safe: str) -> None:
+    assert redact(text) == safe
+
+
+def test_a_pipeline_may_be_a_path_like_thing(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("stages: [demo]")
+    assert [entry.name for entry in config.load(os.fspath(tmp_path / "a.yaml")).entries] == ["demo"]
