@@ -1,7 +1,8 @@
 """Put a finished training among the weights that ship: python -m fervid.models.ship RUN FER2013_CSV [FERPLUS_CSV].
 
 Stores the weights in half precision, exports them to ONNX, measures what ships through the pipeline, and writes all of
-it into the card; the report with its pictures lies in RUN/evaluation. The test split is looked at here and nowhere else.
+it into the card; the report with its pictures lies in RUN/evaluation. The test split is looked at
+here and nowhere else.
 """
 
 from __future__ import annotations

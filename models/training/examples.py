@@ -66,7 +66,9 @@ class Examples:
 
     def digest(self) -> str:
         """SHA-256 of all pixels and labels: the same data, whichever file they came from, give the same."""
-        return hashlib.sha256(self.pixels + repr((self.emotions, self.votes)).encode()).hexdigest()
+        digest = hashlib.sha256(self.pixels)
+        digest.update(repr((self.emotions, self.votes)).encode())
+        return digest.hexdigest()
 
     def require(self, what: str) -> None:
         """Refuse to go on with nothing, or without an emotion.

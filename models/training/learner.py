@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Event
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,12 @@ from fervid.models.training.optimise import (
     targets,
 )
 
-Watch = Callable[[int, int], None]
-"""Told the batches done and to do."""
+Watch = Callable[[int, int, int], None]
+"""Told the epoch, and the batches done and to do in it."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """Someone asked for the end in the middle of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +67,23 @@ class Epoch:
     validation_accuracy: float
     seconds: float
 
+    def __str__(self) -> str:
+        losses = f"loss {self.train_loss:.3f}, validation loss {self.validation_loss:.3f}"
+        return f"{losses}, accuracy {self.validation_accuracy:.2%} ({self.seconds:.0f} s)"
+
 
 class Learner:
     """A network, its averaged twin, their second head, and everything that is needed to go on."""
 
-    def __init__(self, network: nn.Module, learning: Learning, augment: Augment, device: torch.device) -> None:
+    def __init__(
+        self, network: nn.Module, learning: Learning, augment: Augment, device: torch.device, votes: bool
+    ) -> None:
+        """`votes` says whether the examples have any; without them, or without `features`, there is one head."""
         self.learning, self.augment, self.device = learning, augment, device
+        torch.backends.cudnn.deterministic = True
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
         layout = torch.channels_last if learning.channels_last else torch.contiguous_format
-        self.network = Pair(network, learning.votes > 0).to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.network = Pair(network, votes and learning.votes > 0).to(device, memory_format=layout)  # type: ignore[call-overload]
         self.average: Pair = copy.deepcopy(self.network)
         self.optimizer = optimizer(
             learning.optimizer, self.network, learning.learning_rate, learning.momentum, learning.weight_decay
@@ -79,10 +92,13 @@ class Learner:
         self.epoch = self.step = 0
         self.history: list[Epoch] = []
 
-    def learn(self, examples: Examples, watch: Watch) -> tuple[float, float]:
+    def learn(self, examples: Examples, watch: Watch, stopping: Event) -> tuple[float, float]:
         """Go through all examples once in a new order; return the mean loss of the labels and the last learning rate.
 
         Chance comes from the seed and the epoch's number alone, so an epoch is the same after a break.
+
+        Raises:
+            Stopped: `stopping` was set; what this epoch learned is of no use.
         """
         torch.manual_seed(self.learning.seed * 1_000_003 + self.epoch)
         random = torch.Generator(self.device).manual_seed(self.learning.seed * 1_000_003 + self.epoch)
@@ -95,7 +111,9 @@ class Learner:
         for number, batch in enumerate(batches):
             rate = self._set_rate(number / len(batches))
             total += self._step(images[batch], labels[batch], opinions[batch], random)
-            watch(number + 1, len(batches))
+            watch(self.epoch + 1, number + 1, len(batches))
+            if stopping.is_set():
+                raise Stopped
         self.epoch += 1
         return float(total) / len(batches), rate
 
@@ -162,7 +180,9 @@ class Pair(nn.Module):
     def __init__(self, network: nn.Module, second: bool) -> None:
         super().__init__()
         self.network = network
-        self.votes = nn.Linear(network.head.in_features, VOTES) if second else None  # type: ignore[union-attr,arg-type]
+        head = getattr(network, "head", None)
+        able = second and hasattr(network, "features") and isinstance(head, nn.Linear)
+        self.votes = nn.Linear(head.in_features, VOTES) if able and head is not None else None
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.votes is None:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 
 import torch
@@ -16,7 +17,7 @@ from fervid.models.training import curves, state
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
 from fervid.models.training.finish import finish
-from fervid.models.training.learner import Epoch, Learner, Learning, Watch
+from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
 
@@ -30,7 +31,9 @@ class Session:
         self.network, self.folder, self.recipe = network, folder, recipe
         torch.manual_seed(recipe["seed"])
         self.model = zoo.build(network)
-        size = getattr(self.model, "size", 48)
+        if lacking := [name for name in ("size", "mean", "std") if not hasattr(self.model, name)]:
+            raise ModelError(f"network {network!r} does not say its {lacking[0]}; set it as an attribute of the class")
+        size = int(self.model.size)  # type: ignore[arg-type]
         self.examples, self.validation = Examples(size), Examples(size)
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
@@ -58,8 +61,8 @@ class Session:
             examples = self.examples if frame.target.split == "train" else self.validation
             examples.add(frame, frame.target)
 
-    def train(self, device: str, early_stop: int | None, watch: Watch) -> Iterator[Epoch]:
-        """Learn epoch by epoch, from where it was stopped, and yield what each brought.
+    def train(self, device: str, early_stop: int | None, watch: Watch, stopping: Event) -> Iterator[Epoch]:
+        """Learn epoch by epoch, from where it was stopped, and yield what each brought; the last writes the weights.
 
         Raises:
             InputError: a split is empty or lacks an emotion.
@@ -67,16 +70,21 @@ class Session:
         """
         self.examples.require("train")
         self.validation.require("validation")
-        learner = Learner(self.model, self._part(Learning), self._part(Augment), _device(device))
+        learner = Learner(
+            self.model, self._part(Learning), self._part(Augment), _device(device), any(self.examples.votes)
+        )
         self._resume(learner)
         while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
-            yield self._epoch(learner, watch)
+            try:
+                yield self._epoch(learner, watch, stopping)
+            except Stopped:
+                return
         state.restore(learner, self.best)
         finish(learner, self.examples, self.validation, self.recipe, self.network, self.weights)
 
-    def _epoch(self, learner: Learner, watch: Watch) -> Epoch:
+    def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
         start = time.perf_counter()
-        loss, rate = learner.learn(self.examples, watch)
+        loss, rate = learner.learn(self.examples, watch, stopping)
         judged, accuracy = learner.judge(self.validation)
         row = Epoch(learner.epoch, rate, loss, judged, accuracy, round(time.perf_counter() - start, 2))
         better = all(accuracy > old.validation_accuracy for old in learner.history)

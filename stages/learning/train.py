@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from fervid.pipeline.frame import Frame
+from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -110,15 +110,20 @@ class Train(Stage):
 
         session = Session(self.network, Path(self.out.replace("{network}", self.network)), self._recipe())
         session.claim(self.overwrite)
+        source: Source | None = None
         for frame in frames:
             session.add(frame)
+            source = frame.source
             yield frame
-        self._train(session)
+        if source and source.cut:
+            log.warning("train: the reading was stopped, so nothing was learned")
+        else:
+            self._train(session, source.stopping if source else Event())
 
     def _recipe(self) -> dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}
 
-    def _train(self, session: Session) -> None:
+    def _train(self, session: Session, stopping: Event) -> None:
         import torch
 
         from fervid.models.training import curves
@@ -126,34 +131,33 @@ class Train(Stage):
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
         try:
-            with _progress(self.network) as watch:
-                for row in session.train(self.device, self.early_stop, watch):
-                    log.info(
-                        "%s: epoch %d of %d: loss %.3f, validation loss %.3f, accuracy %.2f %% (%.0f s)",
-                        self.network,
-                        row.epoch,
-                        self.epochs,
-                        row.train_loss,
-                        row.validation_loss,
-                        100 * row.validation_accuracy,
-                        row.seconds,
-                    )
+            with _progress(self.network, self.epochs) as show:
+                for row in session.train(self.device, self.early_stop, show, stopping):
+                    log.info("%s: epoch %d of %d: %s", self.network, row.epoch, self.epochs, row)
                     if self.tensorboard:
                         curves.tensorboard(row, session.folder)
         finally:
             torch.set_num_threads(before)
-        log.info("%s: weights and card are in %s", self.network, session.folder)
+        if session.weights.exists():
+            log.info("%s: weights and card are %s and .json", self.network, session.weights)
+        else:
+            log.warning("%s: stopped; the same command goes on from its last whole epoch", self.network)
 
 
 @contextmanager
-def _progress(network: str) -> Iterator[Watch]:
-    """A bar on a terminal's stderr, for those who want to hear of progress at all."""
-    if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
-        yield lambda done, total: None
+def _progress(network: str, epochs: int) -> Iterator[Watch]:
+    """A bar beneath the messages, where they go to a terminal."""
+    consoles = (getattr(handler, "console", None) for handler in logging.getLogger().handlers)
+    console = next((found for found in consoles if found is not None and found.is_terminal), None)
+    if console is None or not log.isEnabledFor(logging.INFO):
+        yield lambda epoch, done, total: None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console, transient=True) as bar:
         task = bar.add_task(network)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def show(epoch: int, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=f"{network}, epoch {epoch} of {epochs}")
+
+        yield show

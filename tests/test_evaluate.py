@@ -1,0 +1,126 @@
+"""Figures that can be counted by hand, and a report of a network on faces."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import drawn
+import numpy as np
+import pytest
+import tiny
+
+from fervid.models import calibration
+from fervid.models.evaluation import measures
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.frame import EMOTIONS, Frame
+from fervid.pipeline.stage import Stage, register
+
+
+@register("oracle")
+@dataclass(frozen=True)
+class Oracle(Stage):
+    """Answers right with 80 %, but takes every disgust for anger and sees no sad face."""
+
+    needs = frozenset({"target", "faces"})
+    gives = frozenset({"faces.emotions"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        for frame in frames:
+            assert frame.target is not None
+            answer = {1: 0}.get(frame.target.emotion or 0, frame.target.emotion or 0)
+            scores = np.full(7, 0.2 / 6, np.float32)
+            scores[answer] = 0.8
+            for face in frame.faces:
+                face.emotions = None if EMOTIONS[answer] == "sad" else scores
+            yield frame
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = drawn.rows()
+    drawn.votes(tmp_path / "fer2013new.csv", rows)
+    return drawn.write(tmp_path / "fer2013.csv", rows)
+
+
+def test_figures_of_known_answers(tmp_path: Path, table: Path) -> None:
+    data = {"path": str(table), "votes": str(table.with_name("fer2013new.csv")), "split": "test"}
+    stages = [{"fer2013": data}, "oracle", {"evaluate": {"out": str(tmp_path / "out")}}]
+    frames = list(Pipeline.parse(json.dumps({"stages": stages})))
+    assert len(frames) == 28
+    figures = json.loads((tmp_path / "out" / "evaluation.json").read_text())["splits"]["test"]
+    assert (figures["faces"], figures["not_found"]) == (24, 4)
+    assert figures["accuracy"] == pytest.approx(20 / 24)
+    assert figures["emotions"]["angry"] == {"faces": 4, "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3)}
+    assert figures["emotions"]["disgust"]["f1"] == 0
+    assert figures["macro_f1"] == pytest.approx((2 / 3 + 0 + 4) / 6)
+    assert figures["calibration_error"] == pytest.approx(abs(20 / 24 - 0.8), abs=1e-6)
+    assert figures["ferplus_majority"] == {"faces": 24, "accuracy": pytest.approx(20 / 24)}
+    with (tmp_path / "out" / "confusion_test.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["label", *EMOTIONS]
+    assert rows[2] == ["disgust", "4", "0", "0", "0", "0", "0", "0"]
+    report = (tmp_path / "out" / "evaluation.md").read_text()
+    assert "| test | 24 | 4 | 83.33 % |" in report
+    for name in ("confusion", "reliability", "coverage", "mistakes"):
+        assert f"({name}_test.png)" in report
+        assert (tmp_path / "out" / f"{name}_test.png").stat().st_size > 5_000
+
+
+def test_the_stage_that_reads_videos_is_what_is_measured(tmp_path: Path, table: Path) -> None:
+    weights = tiny.saved(tmp_path)
+    stages = [
+        {"fer2013": {"path": str(table)}},
+        {"emotions": {"model": str(weights)}},
+        {"evaluate": {"out": str(tmp_path / "out" / "{model}")}},
+    ]
+    frames = list(Pipeline.parse(json.dumps({"stages": stages})))
+    report = json.loads((tmp_path / "out" / "tiny" / "evaluation.json").read_text())
+    right = [f.faces[0].emotions.argmax() == f.target.emotion for f in frames if f.target and f.target.split == "train"]  # type: ignore[union-attr]
+    assert report["splits"]["train"]["accuracy"] == pytest.approx(np.mean(right))
+    assert len(report["weights"]["sha256"]) == 64
+
+
+def test_without_labels_there_is_nothing_to_measure(tmp_path: Path) -> None:
+    stages = [{"demo": {"frames": 2}}, "unlabelled", {"evaluate": {"out": str(tmp_path)}}]
+    with pytest.raises(InputError, match="evaluate got no labelled frame"):
+        list(Pipeline.parse(json.dumps({"stages": stages})))
+
+
+@register("unlabelled")
+@dataclass(frozen=True)
+class Unlabelled(Stage):
+    """Promises labels and gives none."""
+
+    gives = frozenset({"target", "faces.emotions"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        yield from frames
+
+
+def test_majority_leaves_out_what_has_none() -> None:
+    assert measures.majority((0, 6, 4, 0, 0, 0, 0, 0, 0, 0)) == EMOTIONS.index("happy")
+    assert measures.majority((5, 5, 0, 0, 0, 0, 0, 0, 0, 0)) is None
+    assert measures.majority((1, 0, 0, 0, 0, 0, 0, 9, 0, 0)) is None
+    assert measures.majority((1, 0, 0, 0, 0, 0, 0, 0, 0, 9)) is None
+    assert measures.majority(None) is None
+
+
+def test_temperature_recovers_what_logits_were_multiplied_by() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (4000, 7))
+    labels = np.array([random.choice(7, p=row) for row in calibration.softmax(logits)])
+    assert calibration.temperature(logits * 3, labels) == pytest.approx(3, rel=0.06)
+
+
+def test_selective_accuracy_and_threshold() -> None:
+    confidence = np.linspace(0.0, 0.999, 1000)
+    right = confidence > 0.5
+    assert calibration.selective_accuracy(confidence, right, 0.5) == pytest.approx(1.0, abs=0.01)
+    assert calibration.selective_accuracy(confidence, right, 1.0) == pytest.approx(0.5, abs=0.01)
+    assert calibration.uncertain_below(confidence, right, floor=0.4) == pytest.approx(0.5 / 0.6, abs=0.01)
+    assert calibration.uncertain_below(confidence, np.ones(1000, bool)) == 0.0

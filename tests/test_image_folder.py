@@ -1,0 +1,92 @@
+"""Folders of faces named after emotions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import drawn
+import numpy as np
+import pytest
+
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.frame import EMOTIONS, Frame
+
+NAMES = ("anger", "Disgust", "fear", "happiness", "sad", "surprised", "neutral")
+
+
+def fill(folder: Path, count: int, size: tuple[int, int] = (48, 48)) -> Path:
+    random = np.random.default_rng(0)
+    for emotion, name in enumerate(NAMES):
+        (folder / name).mkdir(parents=True)
+        for n in range(count):
+            cv2.imwrite(str(folder / name / f"{n}.png"), cv2.resize(drawn.face(emotion, random), size))
+    return folder
+
+
+def read(path: Path, **options: object) -> list[Frame]:
+    given = {f"image_folder.{k}": str(v) for k, v in {"path": path, **options}.items()}
+    return list(Pipeline.parse("stages: [image_folder]", given))
+
+
+def splits(frames: list[Frame]) -> Counter[tuple[str, int | None]]:
+    return Counter((frame.target.split, frame.target.emotion) for frame in frames if frame.target)
+
+
+def test_a_share_of_each_emotion_is_held_out(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 10)
+    fill(tmp_path / "test", 2)
+    frames = read(tmp_path, validation=0.2)
+    for emotion in range(len(EMOTIONS)):
+        assert [splits(frames)[split, emotion] for split in ("train", "validation", "test")] == [8, 2, 2]
+    again, other = read(tmp_path, validation=0.2), read(tmp_path, validation=0.2, seed=2)
+    chosen = [[frame.target.split for frame in run if frame.target] for run in (frames, again, other)]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_a_validation_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    fill(tmp_path / "Train", 3)
+    fill(tmp_path / "val", 2)
+    assert sum(splits(read(tmp_path, split="validation")).values()) == 14
+
+
+def test_any_size_becomes_one(tmp_path: Path) -> None:
+    frames = read(fill(tmp_path, 1, size=(200, 100)))
+    assert {frame.image.shape for frame in frames} == {(48, 48, 3)}
+    assert np.ptp(frames[0].image[:11, :, 0].mean(1)) < 12  # the border is repeated above and below, not stretched
+
+
+def test_a_missing_class(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 1)
+    (tmp_path / "train" / "sad" / "0.png").unlink()
+    with pytest.raises(InputError, match="sad: holds no pictures"):
+        read(tmp_path)
+    (tmp_path / "train" / "sad").rmdir()
+    with pytest.raises(InputError, match="train: has no folder for sad; all seven emotions are needed"):
+        read(tmp_path)
+
+
+def test_an_unknown_class(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 1)
+    (tmp_path / "train" / "bored").mkdir()
+    with pytest.raises(InputError, match="'bored' is no emotion; there are angry, disgust"):
+        read(tmp_path)
+
+
+def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    (tmp_path / "sad" / "1.png").write_text("not a picture")
+    (tmp_path / "sad" / ".DS_Store").write_text("")
+    with pytest.raises(InputError, match=r"1\.png: is no picture"):
+        read(tmp_path)
+    frames = read(tmp_path, on_error="skip")
+    assert (len(frames), frames[0].source.damaged) == (13, 1)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: no such folder"):
+        read(tmp_path / "none")
+    with pytest.raises(InputError, match="has no folder for angry"):
+        read(tmp_path)

@@ -1,0 +1,188 @@
+"""A network learns at the end of a pipeline, goes on after a kill, and never destroys what was learned."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import drawn
+import pytest
+
+from fervid.models import checkpoint
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
+
+PLUGIN = '''
+from torch import nn
+from fervid.models.zoo import network
+
+@network("mine")
+class Mine(nn.Module):
+    """A small network of a user."""
+    size, mean, std = 24, 0.5, 0.25
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.Conv2d(8, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1),
+        )
+        self.head = nn.Linear(576, 7)
+
+    def features(self, x):
+        return self.body(x)
+
+    def forward(self, x):
+        return self.head(self.features(x))
+'''
+PLUGIN_FILE: list[Path] = []
+QUICK = {"epochs": 8, "batch": 16, "optimizer": "adamw", "learning_rate": 0.01, "bf16": False, "rotation": 5}
+LIGHT = {"shift": 0.03, "scale": 0.03, "erase": 0.1, "ema": 0.9, "threads": 1}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> list[list[str]]:
+    rows = drawn.rows()
+    drawn.write(tmp_path / "fer2013.csv", rows)
+    drawn.votes(tmp_path / "fer2013new.csv", rows)
+    return rows
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One file for all tests: a second one with the same name would be refused."""
+    PLUGIN_FILE.append(tmp_path_factory.mktemp("plugin") / "mine.py")
+    PLUGIN_FILE[0].write_text(PLUGIN)
+
+
+def config(folder: Path, options: Mapping[str, Any], out: str = "run") -> Path:
+    """Write the YAML of a quick training in the folder."""
+    train = {"network": "mine", "out": str(folder / out), **QUICK, **LIGHT, **options}
+    data = {"path": str(folder / "fer2013.csv"), "votes": str(folder / "fer2013new.csv")}
+    path = folder / f"{out}.yaml"
+    path.write_text(json.dumps({"plugins": [str(PLUGIN_FILE[0])], "stages": [{"fer2013": data}, {"train": train}]}))
+    return path
+
+
+def train(folder: Path, out: str = "run", **options: Any) -> Path:
+    for _ in Pipeline.load(config(folder, options, out)):
+        pass
+    return folder / out / "mine.safetensors"
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.usefixtures("table")
+def test_it_learns_and_writes_all_it_should(tmp_path: Path) -> None:
+    path = train(tmp_path, epochs=12)
+    card, _ = checkpoint.load(path)
+    assert card.figures["validation"]["accuracy"] > 0.7
+    assert (card.network, card.size, card.seed, card.epochs) == ("mine", 24, 1, 12)
+    assert card.data["train"]["emotions"]["disgust"] == 12
+    assert card.recipe["optimizer"] == "adamw"
+    assert 0.05 < card.temperature < 12
+    assert (path.parent / "curves.png").stat().st_size > 10_000
+    with (path.parent / "epochs.csv").open() as file:
+        epochs = list(csv.DictReader(file))
+    assert [row["epoch"] for row in epochs] == [str(n) for n in range(1, 13)]
+    best = max(float(row["validation_accuracy"]) for row in epochs)
+    assert card.trained["best_epoch"] == 1 + [float(row["validation_accuracy"]) for row in epochs].index(best)
+
+
+@pytest.mark.usefixtures("table")
+def test_one_seed_gives_one_network(tmp_path: Path) -> None:
+    first, second, other = train(tmp_path, "a"), train(tmp_path, "b"), train(tmp_path, "c", seed=2)
+    assert digest(first) == digest(second) != digest(other)
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("optimizer", ["sgd", "nadam"])
+def test_after_a_kill_it_goes_on_to_the_same_weights(tmp_path: Path, optimizer: str) -> None:
+    options = {"optimizer": optimizer, "learning_rate": 0.01, "epochs": 12, "schedule": "reduce-on-plateau"}
+    whole = train(tmp_path, "whole", **options)
+    run = "import sys; from fervid.pipeline import Pipeline\nfor _ in Pipeline.load(sys.argv[1]): pass"
+    broken = subprocess.Popen([sys.executable, "-c", run, str(config(tmp_path, options, "broken"))])
+    epochs = tmp_path / "broken" / "epochs.csv"
+    while broken.poll() is None and not (epochs.exists() and epochs.read_text().count("\n") > 3):
+        time.sleep(0.005)
+    broken.kill()
+    assert broken.wait() == -signal.SIGKILL
+    assert not (tmp_path / "broken" / "mine.safetensors").exists()
+    assert digest(train(tmp_path, "broken", **options)) == digest(whole)
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
+    pipeline = Pipeline.load(config(tmp_path, {"epochs": 3}))
+    for count, frame in enumerate(pipeline, 1):
+        if count == 140:
+            frame.source.stopping.set()
+    assert not (tmp_path / "run" / "mine.safetensors").exists()
+    assert train(tmp_path, epochs=3).exists()
+
+
+@pytest.mark.usefixtures("table")
+def test_nothing_learned_is_overwritten_unasked(tmp_path: Path) -> None:
+    before = digest(train(tmp_path, epochs=1))
+    with pytest.raises(OutputError, match=r"mine\.safetensors: is finished and stays; .* set overwrite: true"):
+        train(tmp_path, epochs=1, seed=5)
+    assert digest(tmp_path / "run" / "mine.safetensors") == before
+    assert digest(train(tmp_path, epochs=1, seed=5, overwrite=True)) != before
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stopped_training_with_other_options_is_not_taken_up(tmp_path: Path) -> None:
+    train(tmp_path, epochs=1).unlink()
+    with pytest.raises(ModelError, match="a stopped training with another epochs and batch; choose another `out`"):
+        train(tmp_path, epochs=2, batch=8)
+
+
+def test_data_that_lacks_something(tmp_path: Path, table: list[list[str]]) -> None:
+    drawn.write(tmp_path / "fer2013.csv", [row for row in table if row[0] != "1"])
+    drawn.votes(tmp_path / "fer2013new.csv", [row for row in table if row[0] != "1"])
+    with pytest.raises(InputError, match="the train split has no example of disgust; all seven emotions are needed"):
+        train(tmp_path)
+    drawn.write(tmp_path / "fer2013.csv", [row for row in table if row[2] != "PublicTest"])
+    drawn.votes(tmp_path / "fer2013new.csv", [row for row in table if row[2] != "PublicTest"])
+    with pytest.raises(InputError, match="no frames of the validation split came"):
+        train(tmp_path)
+
+
+@pytest.mark.usefixtures("table")
+def test_what_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no network 'fervit'; did you mean 'fervid'"):
+        train(tmp_path, network="fervit")
+    with pytest.raises(ConfigError, match="device 'cuda:7' is not there"):
+        train(tmp_path, device="cuda:7")
+    with pytest.raises(ConfigError, match="train: option 'optimizer'"):
+        train(tmp_path, optimizer="lion")
+
+
+@pytest.mark.usefixtures("table")
+def test_early_stop_and_class_weights(tmp_path: Path) -> None:
+    path = train(tmp_path, epochs=60, early_stop=2, class_weights="balanced", schedule="constant", votes=0)
+    assert (path.parent / "epochs.csv").read_text().count("\n") < 40
+
+
+@pytest.mark.usefixtures("table")
+def test_a_plugins_network_is_measured_by_the_stages_that_read_videos(tmp_path: Path) -> None:
+    path = train(tmp_path)
+    stages: list[Any] = [
+        {"fer2013": {"path": str(tmp_path / "fer2013.csv"), "split": "validation"}},
+        {"emotions": {"model": str(path)}},
+        {"evaluate": {"out": str(tmp_path / "out")}},
+    ]
+    for _ in Pipeline.parse(json.dumps({"plugins": [str(PLUGIN_FILE[0])], "stages": stages})):
+        pass
+    measured = json.loads((tmp_path / "out" / "evaluation.json").read_text())["splits"]["validation"]["accuracy"]
+    assert measured == pytest.approx(checkpoint.load_card(path).figures["validation"]["accuracy"], abs=0.04)
