@@ -1,0 +1,70 @@
+"""Whether memory stays flat on a long video: resident memory every 500 frames, and its slope.
+
+python benchmarks/memory.py talk.mp4 [--frames 50000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+
+from fervid.pipeline import Pipeline
+
+CHAIN = """
+stages:
+  - file: {{path: "{out}/long.mp4"}}
+  - detect
+  - track
+  - emotions
+  - smooth
+  - draw
+  - video: {{path: "{out}/annotated.mp4", preset: ultrafast}}
+  - csv: {{path: "{out}/rows.csv"}}
+"""
+WARM_UP = 5_000  # frames until pools and caches have their size
+
+
+def main() -> None:
+    """Print resident memory at the beginning and the end, and MiB a 10,000 frames between."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("clip", type=Path)
+    arguments.add_argument("--frames", type=int, default=50_000)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        repeat(given.clip, Path(folder, "long.mp4"))
+        began, seen = perf_counter(), []
+        for number, _ in enumerate(Pipeline.parse(CHAIN.format(out=folder)), 1):
+            if number % 500 == 0:
+                seen.append((number, resident()))
+            if number == given.frames:
+                break
+        rate = number / (perf_counter() - began)
+    measured = np.array([one for one in seen if one[0] >= min(WARM_UP, given.frames // 2)])
+    slope = np.polyfit(measured[:, 0], measured[:, 1], 1)[0] * 10_000
+    print(f"{number} frames at {rate:.0f} frames/s: {measured[0, 1]:.0f} MiB at frame {measured[0, 0]:.0f}, ", end="")
+    print(
+        f"{measured[-1, 1]:.0f} MiB at the end, most {measured[:, 1].max():.0f}; slope {slope:+.2f} MiB a 10,000 frames"
+    )
+
+
+def repeat(clip: Path, out: Path) -> None:
+    """The clip again and again, by stream copy."""
+    stream = ffmpeg.input(str(clip), stream_loop=200).video
+    stream.output(str(out), c="copy").run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True, overwrite_output=True)
+
+
+def resident() -> float:
+    """Resident memory of this process in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()
