@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tiny import saved
 
-from fervid.models.crop import crop
+from fervid.models.crop import Framing, crop
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, ModelError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame
+from fervid.pipeline.frame import EMOTIONS, Box, Face, Frame
 from fervid.pipeline.stage import Stage, find, register
 
 
@@ -31,9 +32,15 @@ class GivenFaces(Stage):
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         boxes = (100.0, 60.0, 260.0, 220.0), (300.0, 100.0, 400.0, 200.0), (450.0, 100.0, 550.0, 200.0)
         for frame in frames:
-            frame.faces = [Face(box, 0.9) for box in boxes[: self.faces]]
+            frame.faces = [Face(box, 0.9, eyes_of(box)) for box in boxes[: self.faces]]
             frame.faces[2:] = [replace(face, status="predicted") for face in frame.faces[2:]]
             yield frame
+
+
+def eyes_of(box: Box) -> NDArray[np.float32]:
+    """Keypoints of a face tilted by a third of a right angle."""
+    x, y = box[0] + 20, box[1] + 20
+    return np.array([(x, y), (x + 52, y + 30), *[(x + 20, y + 30)] * 4], np.float32)
 
 
 def run(text: str, frames: int = 2, faces: int = 3) -> list[Frame]:
@@ -44,7 +51,7 @@ def emotions(path: Path, **options: object) -> str:
     return f"- emotions: {{model: {path}{''.join(f', {k}: {v}' for k, v in options.items())}}}"
 
 
-def csv_of_faces(folder: Path, count: int) -> tuple[Path, np.ndarray]:  # type: ignore[type-arg]
+def csv_of_faces(folder: Path, count: int) -> tuple[Path, NDArray[np.uint8]]:
     pictures = np.random.default_rng(0).integers(0, 256, (count, 48, 48), np.uint8)
     with (path := folder / "fer2013.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -64,9 +71,12 @@ def test_every_detected_face_gets_seven_probabilities_and_the_label_of_the_large
 
 
 def test_scores_are_those_of_the_crop(tmp_path: Path) -> None:
-    path = saved(tmp_path)
+    """At the framing that its card has, and turned by the eyes."""
+    framing = Framing(scale=1.1, up=0.0)
+    path = saved(tmp_path, crop=framing)
     frame = run(emotions(path), 1)[0]
-    expected = open_classifier(path)(np.stack([crop(frame.image, face.box, None, 24) for face in frame.faces[:2]]))
+    crops = [crop(frame.image, face.box, face.keypoints, 24, framing) for face in frame.faces[:2]]
+    expected = open_classifier(path)(np.stack(crops))
     assert np.array_equal(np.stack([face.emotions for face in frame.faces[:2]]), expected)  # type: ignore[arg-type]
     assert not np.array_equal(expected[0], expected[1])
 
