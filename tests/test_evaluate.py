@@ -14,7 +14,9 @@ import pytest
 import tiny
 
 from fervid.models import calibration
+from fervid.models.crop import crop
 from fervid.models.evaluation import measures
+from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import EMOTIONS, Frame
@@ -83,6 +85,21 @@ def test_the_stage_that_reads_videos_is_what_is_measured(tmp_path: Path, table: 
     right = [f.faces[0].emotions.argmax() == f.target.emotion for f in frames if f.target and f.target.split == "train"]  # type: ignore[union-attr]
     assert report["splits"]["train"]["accuracy"] == pytest.approx(np.mean(right))
     assert len(report["weights"]["sha256"]) == 64
+
+
+def test_a_mirrored_reading_is_the_mean_of_both_and_said(tmp_path: Path, table: Path) -> None:
+    weights = tiny.saved(tmp_path)
+    data = {"fer2013": {"path": str(table), "split": "test"}}
+    reading = {"emotions": {"model": str(weights), "flip": True}}
+    stages = [data, reading, {"evaluate": {"out": str(tmp_path / "out")}}]
+    frame = next(iter(Pipeline.parse(json.dumps({"stages": stages}))))
+    classify = open_classifier(weights)
+    face = crop(frame.image, frame.faces[0].box, None, 24, classify.card.crop)
+    expected = classify(np.stack([face, face[:, ::-1]])).mean(0)
+    assert frame.faces[0].emotions == pytest.approx(expected, abs=1e-5)
+    for _ in Pipeline.parse(json.dumps({"stages": stages})):
+        pass
+    assert "Each face and its mirror image were read." in (tmp_path / "out" / "evaluation.md").read_text()
 
 
 def test_without_labels_there_is_nothing_to_measure(tmp_path: Path) -> None:

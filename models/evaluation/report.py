@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def markdown(weights: str, splits: dict[str, dict[str, Any]]) -> str:
+def markdown(weights: str, splits: dict[str, dict[str, Any]], flip: bool) -> str:
     """Return the report; the pictures lie beside it."""
-    parts = [f"# How well {weights} reads faces", _overview(splits)]
+    how = "Each face and its mirror image were read." if flip else "Each face was read once."
+    parts = [f"# How well {weights} reads faces", how, _overview(splits)]
     for split, figures in splits.items():
         parts += [f"## {split.capitalize()} split"]
         if "emotions" in figures:

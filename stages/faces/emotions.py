@@ -35,6 +35,9 @@ class Emotions(Stage):
     predicted: bool = False
     """Also read faces at predicted boxes: for `detect: {every: n}`, where most faces are not looked for anew."""
 
+    flip: bool = False
+    """Also read each face's mirror image and take the mean: a little more accurate, twice the time."""
+
     needs = frozenset({"frames", "faces"})
     gives = frozenset({"faces.emotions"})
     refuses = frozenset({"image.changed"})
@@ -47,15 +50,18 @@ class Emotions(Stage):
             frame.source.provenance.setdefault("weights", self._provenance(classify, threshold))
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
             if seen:
-                for face, scores in zip(seen, classify(_crops(frame, seen, classify)), strict=True):
+                for face, scores in zip(seen, self._read(_crops(frame, seen, classify), classify), strict=True):
                     face.emotions, face.emotion = scores, _label(scores, threshold)
             yield frame
+
+    def _read(self, crops: NDArray[np.uint8], classify: Classifier) -> NDArray[np.float32]:
+        return (classify(crops) + classify(crops[:, :, ::-1])) / 2 if self.flip else classify(crops)
 
     def _provenance(self, classify: Classifier, threshold: float) -> dict[str, Any]:
         card = classify.card
         made = {"model": self.model, "sha256": classify.sha256, "runtime": classify.runtime}
         kept = {"network": card.network, "recipe_sha256": card.recipe_sha256, "seed": card.seed, "epochs": card.epochs}
-        return made | {"uncertain_below": threshold, "temperature": card.temperature, "card": kept}
+        return made | {"flip": self.flip, "uncertain_below": threshold, "temperature": card.temperature, "card": kept}
 
 
 def _crops(frame: Frame, faces: list[Face], classify: Classifier) -> NDArray[np.uint8]:

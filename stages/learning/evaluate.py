@@ -100,7 +100,7 @@ class Evaluate(Stage):
         figures = {split: _split(answers, split, folder, source) for split, answers in splits.items()}
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}
         _text(folder / "evaluation.json", json.dumps(whole, indent=2) + "\n", source)
-        _text(folder / "evaluation.md", markdown(model, figures), source)
+        _text(folder / "evaluation.md", markdown(model, figures, bool(weights.get("flip"))), source)
         for split, row in figures.items():
             if "accuracy" in row:
                 log.info("%s: accuracy %.2f %%, macro-F1 %.2f %%", split, 100 * row["accuracy"], 100 * row["macro_f1"])

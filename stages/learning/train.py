@@ -133,15 +133,15 @@ class Train(Stage):
         try:
             with _progress(self.network, self.epochs) as show:
                 for row in session.train(self.device, self.early_stop, show, stopping):
-                    log.info("%s: epoch %d of %d: %s", self.network, row.epoch, self.epochs, row)
+                    log.info("epoch %d of %d: %s", row.epoch, self.epochs, row)
                     if self.tensorboard:
                         curves.tensorboard(row, session.folder)
         finally:
             torch.set_num_threads(before)
         if session.weights.exists():
-            log.info("%s: weights and card are %s and .json", self.network, session.weights)
+            log.info("learned: weights and card are %s and .json", session.weights)
         else:
-            log.warning("%s: stopped; the same command goes on from its last whole epoch", self.network)
+            log.warning("training stopped; the same command goes on from its last whole epoch")
 
 
 @contextmanager
