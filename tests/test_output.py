@@ -1,0 +1,95 @@
+"""An output is complete, or named as what it is, or absent."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from fervid.pipeline.errors import ConfigError, OutputError
+from fervid.pipeline.frame import Source
+from fervid.pipeline.output import output, resolve
+
+
+def source(**known: object) -> Source:
+    return Source(**{"name": "talk", "width": 8, "height": 8, **known})  # type: ignore[arg-type]
+
+
+def write(path: Path, about: Source, error: BaseException | None = None) -> list[str]:
+    """Write one word and end with the error; return what lies in the folder then."""
+    try:
+        with output(path, about) as part:
+            part.write_text("word")
+            assert [one.name for one in path.parent.iterdir()] == ["a.csv.part"]
+            if error:
+                raise error
+    except BaseException as raised:
+        if raised is not error:
+            raise
+    return [one.name for one in path.parent.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("about", "error", "name"),
+    [
+        (source(), None, "a.csv"),
+        (source(), GeneratorExit(), "a.partial.csv"),
+        (source(), KeyboardInterrupt(), "a.partial.csv"),
+        (source(), ValueError("a fault"), "a.partial.csv"),
+        (source(cut="interrupted"), None, "a.partial.csv"),
+        (source(cut="truncated"), None, "a.csv"),
+        (source(live=True), GeneratorExit(), "a.csv"),
+        (source(live=True, cut="interrupted"), None, "a.csv"),
+        (source(live=True), ValueError("a fault"), "a.partial.csv"),
+    ],
+)
+def test_the_name_says_whether_it_is_whole(
+    tmp_path: Path, about: Source, error: BaseException | None, name: str
+) -> None:
+    about.outputs.clear()
+    assert write(tmp_path / "out" / "a.csv", about, error) == [name]
+    assert about.outputs == [tmp_path / "out" / name]
+
+
+def test_a_full_disk_is_an_error_that_keeps_what_was_written(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OutputError, match=r"a\.csv: cannot be written: No space left on device"):
+        write(tmp_path / "a.csv", source(), full)
+    assert (tmp_path / "a.partial.csv").read_text() == "word"
+
+
+def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
+    video, link = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    video.write_text("video")
+    link.symlink_to(video)
+    for path in (video, link):
+        with pytest.raises(OutputError, match="would overwrite the input; write to another name"):
+            write(path, source(path=video))
+    assert video.read_text() == "video"
+
+
+def test_a_place_that_cannot_be_written_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/a\.csv: cannot be written: "):
+        write(tmp_path / "file" / "a.csv", source())
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("talk", "out/talk.csv"),
+        ("../../etc/passwd", "out/_.._etc_passwd.csv"),
+        ("a b", "out/a b.csv"),
+        ("grüße", "out/grüße.csv"),
+        ("..", "out/unnamed.csv"),
+        ("{name}", "out/_name_.csv"),
+    ],
+)
+def test_a_name_cannot_leave_its_folder(name: str, path: str) -> None:
+    assert resolve("out/{name}.csv", source(name=name)) == Path(path)
+
+
+def test_an_unknown_placeholder_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"out/{date}\.csv: no placeholder {date}; there is {name}"):
+        resolve("out/{date}.csv", source())
