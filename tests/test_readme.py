@@ -1,0 +1,82 @@
+"""What the README prints runs as printed."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fervid.pipeline import Pipeline, config
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def shell_lines() -> list[str]:
+    return [line.partition("#")[0].strip() for block in blocks("README.md", "") for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_stage_of_ones_own(page: str, tmp_path: Path) -> None:
+    (tmp_path / "largest.py").write_text(next(block for block in blocks(page, "python") if "@register" in block))
+    (tmp_path / "largest.yaml").write_text(next(block for block in blocks(page, "yaml") if "plugins:" in block))
+    fervid = Path(sys.executable).with_name("fervid")
+    ran = subprocess.run([fervid, "run", "largest.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    with (tmp_path / "out" / "largest.csv").open() as file:
+        faces = Counter(int(row["frame"]) for row in csv.DictReader(file) if row["score"])
+    assert set(faces) == set(range(48))
+    assert max(faces.values()) == 2
+
+
+def test_the_stage_of_ones_own_is_15_lines() -> None:
+    code = next(block for block in blocks("README.md", "python") if "@register" in block)
+    assert len([line for line in code.splitlines() if line and not line.startswith("#")]) <= 15
+
+
+@pytest.mark.parametrize("command", [line for line in shell_lines() if line.startswith("fervid run configs/")])
+def test_commands_name_pipelines_and_options_that_are_there(command: str) -> None:
+    _, _, path, *words = shlex.split(command)
+    given = [after for word, after in pairwise(words) if word == "--set"]
+    assert config.load(ROOT / path, dict(map(config.setting, given))).build()
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("README.md", "yaml") if block.startswith("stages:")])
+def test_pipelines_are_valid(block: str) -> None:
+    assert config.parse(block).build()
+
+
+def test_make_targets_are_there() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {line.split()[1] for line in shell_lines() if line.startswith("make ")} <= set(targets)
+
+
+def test_the_columns_are_those_of_the_csv(tmp_path: Path) -> None:
+    path = tmp_path / "demo.csv"
+    for _ in Pipeline.parse(f"stages:\n- demo: {{frames: 2}}\n- csv: {{path: '{path}'}}\n"):
+        pass
+    table = README.partition("## The CSV")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    described = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    smooth = described.index("angry_smooth")
+    labels = described[smooth - 7 : smooth]
+    assert described[:smooth] + [f"{label}_smooth" for label in labels] == path.read_text().splitlines()[0].split(",")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
