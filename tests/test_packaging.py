@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,19 @@ def test_every_requirement_is_explained(setup: configparser.ConfigParser) -> Non
     page = (ROOT / "docs" / "dependencies.md").read_text()
     explained = {canonicalize_name(name) for name in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)}
     assert explained == {canonicalize_name(requirement.name) for requirement in requirements(setup)}
+
+
+def imported(file: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_import_is_required(setup: configparser.ConfigParser) -> None:
+    files = [file for folder in (*FOLDERS, "tests", "benchmarks") for file in (ROOT / folder).rglob("*.py")]
+    modules = set().union(*map(imported, files)) - sys.stdlib_module_names - {"fervid", *(file.stem for file in files)}
+    wheels = packages_distributions()
+    named = {canonicalize_name(requirement.name) for requirement in requirements(setup)}
+    unnamed = {module for module in modules if not named & {canonicalize_name(n) for n in wheels.get(module, [module])}}
+    assert unnamed == set()
