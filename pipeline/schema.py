@@ -52,7 +52,6 @@ def _stage(cls: type[Stage]) -> dict[str, Any]:
     whole = options.schema(cls)
     described: dict[str, Any] = _inlined(whole, whole.pop("$defs", {}))
     described |= {"description": catalogue.gain(cls), "additionalProperties": False}
-    described.pop("title", None)
     if not described.get("required"):
         described["type"] = ["object", "null"]
     return described
@@ -65,4 +64,5 @@ def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
         return part
     if "$ref" in part:
         part = definitions[part["$ref"].rpartition("/")[2]] | {key: part[key] for key in part if key != "$ref"}
-    return {key: _inlined(value, definitions) for key, value in part.items()}
+    titles = {key for key, value in part.items() if key == "title" and isinstance(value, str)}
+    return {key: _inlined(value, definitions) for key, value in part.items() if key not in titles}

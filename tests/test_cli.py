@@ -1,0 +1,222 @@
+"""The command as people use it: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from fervid.pipeline.cli import app
+from fervid.pipeline.stage import names
+
+ROOT = Path(__file__).parents[1]
+PROBES = Path(__file__).with_name("probes.py").as_posix()
+FERVID = [sys.executable, "-c", "from fervid.pipeline.cli import main; main()"]
+HEAVY = ("av", "cv2", "matplotlib", "mediapipe", "numpy", "onnxruntime", "scipy", "torch")
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), prog_name="fervid")
+
+
+def written(folder: Path, stages: str, name: str = "a.yaml") -> str:
+    path = folder / name
+    path.write_text(f"plugins: [{PROBES}]\nstages:\n{stages}")
+    return str(path)
+
+
+class TestStart:
+    @pytest.mark.parametrize(
+        ("arguments", "seconds"), [(["--help"], 0.25), (["validate", str(ROOT / "configs" / "file.yaml")], 0.6)]
+    )
+    def test_it_is_quick_and_loads_nothing_heavy(self, arguments: list[str], seconds: float) -> None:
+        code = (
+            "import sys, atexit; from fervid.pipeline.cli import main\n"
+            f"atexit.register(lambda: print('loaded', sorted({set(HEAVY) - {'numpy'}} & sys.modules.keys())))\nmain()"
+        )
+        spent = []
+        for _ in range(5):
+            began = time.perf_counter()
+            done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+            spent.append(time.perf_counter() - began)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.endswith("loaded []\n")
+        assert min(spent) < seconds
+
+    def test_it_says_its_version(self) -> None:
+        assert call("--version").output == f"fervid {metadata.version('fervid')}\n"
+
+    def test_every_command_says_what_it_is_for(self) -> None:
+        assert "Start with `fervid run demo`" in call("--help").output
+        for name, command in app.commands.items():
+            assert command.help, name
+            assert call(name, "--help").exit_code == 0
+
+    def test_a_wrong_command_is_a_usage_error(self) -> None:
+        assert call("rum").exit_code == 2
+        assert call("run").exit_code == 2
+
+
+class TestRun:
+    def test_a_summary_says_what_was_found_and_where_it_is(self, tmp_path: Path) -> None:
+        config = written(tmp_path, f"- probe_source\n- probe_sink: {{path: '{tmp_path}/{{name}}.txt'}}\n")
+        done = call("run", config)
+        assert done.exit_code == 0
+        assert done.stdout == ""
+        first, *rest = done.stderr.splitlines()
+        assert first.startswith("probe: 10 frames in 0.")
+        assert rest == [
+            "  faces     10, 1 track",
+            "  emotions  happy 70%, sad 30%",
+            f"  written   {tmp_path}/probe.txt",
+        ]
+
+    def test_quiet_says_nothing(self, tmp_path: Path) -> None:
+        assert call("run", "--quiet", written(tmp_path, "- probe_source\n")).output == ""
+
+    def test_losses_are_told(self, tmp_path: Path) -> None:
+        done = call("run", written(tmp_path, "- probe_source: {damaged: 3, cut: truncated}\n"))
+        assert "  lost      the input ends early (truncated): 10 of about 10 frames\n" in done.stderr
+        assert "  lost      3 damaged packets or images passed over\n" in done.stderr
+        assert done.exit_code == 0
+
+    def test_a_profile_says_what_each_stage_cost(self, tmp_path: Path) -> None:
+        done = call("run", "--profile", "-q", written(tmp_path, "- probe_source: {delay: 0.002}\n- probe_apart\n"))
+        heading, source, apart, total, note = done.stderr.splitlines()
+        assert heading.split() == ["stage", "ms", "a", "frame", "waiting", "share", "of", "time"]
+        assert source.split()[0] == "probe_source"
+        assert 2 <= float(source.split()[1]) < 20
+        assert float(apart.split()[2]) > 1.5
+        assert total.split()[0] == "all"
+        assert note.startswith("Stages overlap in threads")
+
+    def test_settings_go_over_the_yaml(self, tmp_path: Path) -> None:
+        config = written(tmp_path, "- probe_source\n")
+        assert "probe: 3 frames in" in call("run", config, "--set", "probe_source.frames=3").stderr
+
+    @pytest.mark.parametrize(
+        ("kind", "code", "line"),
+        [
+            ("input", 4, "fervid: rtsp://***@camera/live: refused\n"),
+            (
+                "error",
+                7,
+                "fervid: probe_fault: raised ValueError: a fault for rtsp://***@camera/live "
+                "(FERVID_DEBUG=1 shows where)\n",
+            ),
+            (
+                "library",
+                7,
+                "fervid: probe_fault: the system library libGL.so.1 is missing; "
+                "install it: sudo apt-get install libgl1 libglib2.0-0\n",
+            ),
+            ("memory", 1, "fervid: out of memory\n"),
+        ],
+    )
+    def test_a_fault_is_one_line_and_a_code(self, tmp_path: Path, kind: str, code: int, line: str) -> None:
+        sink = f"- probe_sink: {{path: '{tmp_path}/{{name}}.txt'}}\n"
+        done = call("run", written(tmp_path, f"- probe_source\n{sink}- probe_fault: {{kind: {kind}}}\n"))
+        assert done.stderr == f"  written   {tmp_path}/probe.partial.txt\n{line}"
+        assert done.exit_code == code
+
+    def test_debug_shows_where(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FERVID_DEBUG", "1")
+        done = call("run", written(tmp_path, "- probe_source\n- probe_fault\n"))
+        assert "probes.py" in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("fervid: probe_fault: raised ValueError: ")
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["none.yaml"], "fervid: none.yaml: no such file (fervid ships "),
+            (["wbcam"], "fervid: wbcam: no such file; did you mean 'webcam'?"),
+            (["demo", "-s", "demo.frames=0"], "fervid: --set demo.frames: demo: option 'frames': input should be"),
+            (["demo", "-s", "demo.frames"], "fervid: --set demo.frames: write it as stage.option=value"),
+        ],
+    )
+    def test_a_wrong_config_ends_with_code_2(self, arguments: list[str], message: str) -> None:
+        done = call("run", *arguments)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(message)
+
+    def test_a_terminal_shows_a_bar_and_wipes_it_away(self, tmp_path: Path) -> None:
+        pty = pytest.importorskip("pty")
+        config = written(tmp_path, "- probe_source: {frames: 60, delay: 0.01}\n")
+        parent, child = pty.openpty()
+        process = subprocess.Popen([*FERVID, "run", config], stderr=child, env={**os.environ, "TERM": "xterm"})
+        os.close(child)
+        shown = _drained(parent)
+        assert process.wait(30) == 0
+        assert "/60 frames, " in shown
+        assert "1 face now" in shown
+        assert "probe" in shown.rpartition("\x1b[2K")[2]
+        assert "█" in shown.rpartition("\x1b[2K")[2]
+
+
+def _drained(terminal: int) -> str:
+    shown = b""
+    while True:
+        try:
+            more = os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            return shown.decode()
+        shown += more
+
+
+class TestLooking:
+    def test_validate_names_the_stages(self, tmp_path: Path) -> None:
+        config = written(tmp_path, "- probe_source\n- probe_pass\n")
+        assert call("validate", config).output == f"{config}: ok, 2 stages: probe_source -> probe_pass\n"
+        done = call("validate", config, "--set", "probe_pass.dely=3")
+        assert done.exit_code == 2
+        assert done.output.startswith(
+            "fervid: --set probe_pass.dely: probe_pass: no option 'dely'; did you mean 'delay'?"
+        )
+
+    def test_config_show_holds_every_default(self, tmp_path: Path) -> None:
+        done = call("config", "show", written(tmp_path, "- probe_source\n"), "-s", "probe_source.frames=3")
+        assert yaml.safe_load(done.output) == {
+            "plugins": [PROBES],
+            "threads": True,
+            "stages": [{"probe_source": {"path": None, "frames": 3, "delay": 0.0, "damaged": 0, "cut": None}}],
+        }
+
+    def test_stages_list_names_all(self) -> None:
+        done = call("stages", "list", "--plugin", PROBES)
+        listed = [line.split()[0] for line in done.output.splitlines() if line.startswith("  ")]
+        assert sorted(listed) == names()
+        assert "  demo           Try a pipeline without a camera or a video" in done.output
+        assert "plugins\n" in done.output
+
+    def test_stages_show_tells_all(self) -> None:
+        done = call("stages", "show", "probe_sink", "--plugin", PROBES)
+        assert done.output == (
+            "probe_sink: Writes one flushed line a frame.\n\n"
+            "  probe_sink takes\n    path: text, required    Where to.\n\n"
+            "  needs frames\n\n"
+            "  in a YAML:\n    - probe_sink: {path: PATH}\n"
+        )
+
+    def test_stages_show_of_an_unknown_one_suggests(self) -> None:
+        done = call("stages", "show", "dmo")
+        assert done.exit_code == 2
+        assert done.output.startswith("fervid: no stage 'dmo'; did you mean 'demo'? (there is ")
+
+    def test_every_stage_can_be_shown(self) -> None:
+        for name in names():
+            done = call("stages", "show", name)
+            assert done.exit_code == 0
+            assert done.output.startswith(f"{name}: ")
+
+    def test_models_are_listed(self) -> None:
+        done = call("models", "list")
+        assert done.output.startswith("networks\n")
+        assert "  cnn3           The smallest network" in done.output
+        assert call("models", "show", "nonsense").exit_code == 6

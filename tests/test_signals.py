@@ -1,0 +1,94 @@
+"""Signals and closed pipes: what was read is written, and nothing half stands under a final name."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROBES = Path(__file__).with_name("probes.py").as_posix()
+MAIN = "from fervid.pipeline.cli import main; main()"
+
+
+def start(folder: Path, stages: str, *arguments: str) -> subprocess.Popen[str]:
+    config = folder / "a.yaml"
+    config.write_text(f"plugins: [{PROBES}]\nstages:\n{stages}")
+    command = [sys.executable, "-c", MAIN, "run", str(config), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def sink(folder: Path) -> str:
+    return f"- probe_sink: {{path: '{folder}/{{name}}.txt'}}\n"
+
+
+def until(path: Path, lines: int) -> None:
+    """Wait until a file has so many lines."""
+    ends = time.monotonic() + 30
+    while not path.exists() or path.read_text().count("\n") < lines:
+        assert time.monotonic() < ends, f"{path} does not grow"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_one_ends_a_recording_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(tmp_path, f"- probe_source: {{frames: 100000, delay: 0.01}}\n- probe_apart\n{sink(tmp_path)}")
+    until(tmp_path / "probe.txt.part", 5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    first, _, *rest = errors.splitlines()
+    assert first == "fervid: stopping; once more to stop at once"
+    lines = (tmp_path / "probe.partial.txt").read_text().splitlines()
+    assert lines == [str(index) for index in range(len(lines))]
+    assert f"  lost      stopped after {len(lines)} of about 100000 frames" in rest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "probe.partial.txt"]
+
+
+def test_a_camera_that_is_stopped_is_whole(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_camera\n{sink(tmp_path)}")
+    until(tmp_path / "camera.txt.part", 5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert f"  written   {tmp_path}/camera.txt" in errors
+    assert (tmp_path / "camera.txt").exists()
+
+
+def test_the_second_one_does_not_wait(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_source: {{delay: 0.01}}\n{sink(tmp_path)}- probe_pass: {{delay: 30}}\n")
+    until(tmp_path / "probe.txt.part", 1)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "fervid: stopping; once more to stop at once\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert errors == f"  written   {tmp_path}/probe.partial.txt\n"
+
+
+def test_a_kill_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_source: {{frames: 100000, delay: 0.01}}\n{sink(tmp_path)}")
+    until(tmp_path / "probe.txt.part", 5)
+    process.kill()
+    process.communicate(timeout=10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "probe.txt.part"]
+    assert (tmp_path / "probe.txt.part").read_text().endswith("\n")
+
+
+def test_a_reader_that_leaves_does_not_stop_the_run(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_source: {{delay: 0.02}}\n{sink(tmp_path)}", "--profile")
+    assert process.stderr is not None
+    process.stderr.close()
+    process.wait(30)
+    assert (tmp_path / "probe.txt").read_text().count("\n") == 10
+
+
+def test_a_listing_into_a_closed_pipe_ends_quietly() -> None:
+    command = f"{sys.executable} -c '{MAIN}' schema | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("{", "")
