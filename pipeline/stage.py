@@ -104,5 +104,5 @@ def _built_in() -> dict[str, str]:
     found: dict[str, str] = {}
     for room in rooms:
         path = [f"{base}/{room.name.rpartition('.')[2]}" for base in package.__path__]
-        found |= {m.name: f"{room.name}.{m.name}" for m in pkgutil.iter_modules(path)}
+        found |= {m.name: f"{room.name}.{m.name}" for m in pkgutil.iter_modules(path) if not m.ispkg}
     return found

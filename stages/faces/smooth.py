@@ -1,0 +1,151 @@
+"""Steady the emotion scores of each tracked face, so that labels do not flicker."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.frame import Face, Frame, Source
+from fervid.pipeline.stage import Stage, register
+from fervid.stages.faces.smoothing.filters import Average, Filter, OneEuro
+from fervid.stages.faces.smoothing.label import Label
+from fervid.stages.faces.smoothing.two_pass import rts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORGET = 10.0
+"""Seconds after which the scores of a vanished track are dropped."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known about one track."""
+
+    filter: Filter
+    label: Label
+    seen: float = 0.0
+    scores: NDArray[np.float32] | None = None
+
+
+@register("smooth")
+@dataclass(frozen=True)
+class Smooth(Stage):
+    """Scores averaged over time in seconds, whatever the frame rate, and a label that changes only with reason.
+
+    Faces without a track pass unchanged. A face that is only predicted keeps the last scores of its track.
+    """
+
+    method: Literal["average", "one_euro"] = "average"
+    """How: an exponential average, or the one-euro filter, which follows fast changes sooner."""
+    half_life: Annotated[float, Gt(0)] = 0.4
+    """Seconds until an old score counts half; for one_euro, of a face whose scores hardly move."""
+    beta: Annotated[float, Ge(0)] = 0.5
+    """Of one_euro: Hz by which its cutoff rises where a score moves by 1 a second; larger follows faster."""
+    margin: Annotated[float, Ge(0), Le(1)] = 0.1
+    """The label changes as soon as another leads the shown one by this much."""
+    hold: Annotated[float, Ge(0)] = 0.5
+    """The label also changes when another has led for this many seconds, by however little."""
+    two_pass: bool = False
+    """Read the file twice and look ahead as well as back: steadier and without delay; `method` does not matter then."""
+
+    needs = frozenset({"frames", "faces.track", "faces.emotions"})
+    gives = frozenset({"faces.smoothed"})
+
+    def __post_init__(self) -> None:
+        if self.two_pass:
+            object.__setattr__(self, "refuses", frozenset({"image.changed"}))
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        return self._twice(frames) if self.two_pass else self._once(frames)
+
+    def _once(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        known: dict[int, _Memory] = {}
+        for frame in frames:
+            for face in frame.faces:
+                if face.track is not None:
+                    if face.track not in known:
+                        known[face.track] = _Memory(self._filter(), self._label(frame.source))
+                    _steady(face, known[face.track], frame.time)
+            if len(known) > len(frame.faces):
+                known = {track: one for track, one in known.items() if frame.time - one.seen < FORGET}
+            yield frame
+
+    def _filter(self) -> Filter:
+        return Average(self.half_life) if self.method == "average" else OneEuro(self.half_life, self.beta)
+
+    def _label(self, source: Source) -> Label:
+        return Label(self.margin, self.hold, source.provenance.get("weights", {}).get("uncertain_below", 0.0))
+
+    def _twice(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        kept = list(_without_pictures(frames))
+        if not kept:
+            return
+        tracks: dict[int, list[tuple[float, Face]]] = {}
+        for frame in kept:
+            for face in frame.faces:
+                if face.track is not None:
+                    tracks.setdefault(face.track, []).append((frame.time, face))
+        for track in tracks.values():
+            self._look_both_ways(track, self._label(kept[0].source))
+        del tracks
+        yield from _with_pictures(kept)
+
+    def _look_both_ways(self, track: list[tuple[float, Face]], label: Label) -> None:
+        import numpy as np
+
+        while track and track[0][1].emotions is None:
+            track.pop(0)
+        if track:
+            times = [time for time, _ in track]
+            steadied = rts(times, [face.emotions for _, face in track], self.half_life).astype(np.float32)
+            for (time, face), scores in zip(track, steadied, strict=True):
+                face.smoothed, face.emotion = scores, label.update(time, scores)
+
+
+def _steady(face: Face, memory: _Memory, time: float) -> None:
+    import numpy as np
+
+    memory.seen = time
+    if face.emotions is not None:
+        memory.scores = memory.filter.update(time, face.emotions.astype(np.float64)).astype(np.float32)
+    if memory.scores is not None:
+        face.smoothed, face.emotion = memory.scores, memory.label.update(time, memory.scores)
+
+
+def _without_pictures(frames: Iterable[Frame]) -> Iterator[Frame]:
+    import numpy as np
+
+    nothing = np.empty((0, 0, 3), np.uint8)
+    for frame in frames:
+        if frame.source.reopen is None:
+            raise InputError(
+                f"{frame.source.name}: smooth reads its input twice, which this one cannot; remove two_pass"
+            )
+        frame.image = nothing
+        yield frame
+
+
+def _with_pictures(kept: list[Frame]) -> Generator[Frame]:
+    """The same frames, each with its picture from a second reading."""
+    source = kept[0].source
+    stopped = source.stopping.is_set()
+    assert source.reopen is not None
+    kept.reverse()
+    for again in source.reopen():
+        if kept[-1].index != again.index:
+            break
+        frame = kept.pop()
+        frame.image = again.image
+        yield frame
+        if not kept:
+            return
+        if source.stopping.is_set() and not stopped:
+            source.cut = "interrupted"
+            return
+    raise InputError(f"{source.name}: changed while it was read; run it again")

@@ -1,0 +1,1 @@
+"""The mathematics of steady scores; knows no frames."""
