@@ -28,6 +28,7 @@ VIDEOS = frozenset(
 class Job:
     """One input and what is put over the YAML for it."""
 
+    path: Path
     label: str
     text: str
     origin: str
@@ -55,6 +56,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     places = _places(inputs, _base(given), out)
     return [
         Job(
+            path=source,
             label=os.path.relpath(source),
             text=text,
             origin=str(path),

@@ -133,18 +133,11 @@ def message(console: Stderr, told: Message) -> None:
 
 def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds: float) -> None:
     """Print what became of the inputs: those that failed and those that lost something one by one."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for result in results:
-        if result.stopped:
-            table.add_row(result.label, Text("; ".join(["stopped", *result.losses]), style="yellow"))
-        elif result.error:
-            table.add_row(result.label, Text(result.error, style="red"))
-        elif result.losses:
-            table.add_row(result.label, Text("; ".join(result.losses), style="yellow"))
-    if table.rows:
-        console.print(table)
+    told = [result for result in results if result.error or result.losses]
+    width = max((len(result.label) for result in told), default=0)
+    for result in told:
+        what = Text(result.error or "; ".join(result.losses), style="red" if result.error else "yellow")
+        console.print(Text.assemble(f"{result.label:<{width}}  ", what))
     stopped = sum(result.stopped for result in results)
     failed = sum(bool(result.error) and not result.stopped for result in results)
     counts = [f"{len(results) - failed - stopped} of {number(len(results), 'input')} done"]

@@ -168,7 +168,9 @@ def _done(job: Job, lines: _Lines) -> Result:
         lines.send(Frames(since))
         source = pipeline.source
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        return Result(job.label, sentence(error), frames=frames, seconds=perf_counter() - began)
+        return Result(
+            job.label, sentence(error).removeprefix(f"{job.path}: "), frames=frames, seconds=perf_counter() - began
+        )
     stopped = source is None or source.cut == "interrupted"
     return Result(job.label, None, stopped, frames, perf_counter() - began, losses(source, frames) if source else [])
 

@@ -1,0 +1,222 @@
+"""Many inputs: where outputs go, and that one bad input takes nothing else with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fervid.pipeline import batch
+from fervid.pipeline.cli import app
+from fervid.pipeline.errors import ConfigError
+
+PROBES = Path(__file__).with_name("probes.py").as_posix()
+SINK = "- probe_sink: {path: 'out/{name}.txt'}\n"
+COMMAND = [sys.executable, "-c", "from fervid.pipeline.cli import main; main()", "batch"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six inputs: two of them share a stem, two a name, one is bad and one is no video."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("talks/a.mp4", "talks/p1/b.MOV", "talks/p2/b.MOV", "talks/p2/b.mp4", "talks/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "talks" / "z.mkv").write_text("bad")
+    (tmp_path / "talks" / ".hidden.mp4").touch()
+    return tmp_path
+
+
+def written(folder: Path, stages: str = SINK, source: str = "- probe_source") -> Path:
+    path = folder / "a.yaml"
+    path.write_text(f"plugins: [{PROBES}]\nstages:\n{source}\n{stages}")
+    return path
+
+
+def places(folder: Path, *given: str, out: str = "out") -> dict[str, str]:
+    jobs = batch.plan(written(folder), {}, given, Path(out))
+    return {job.label: job.overrides["probe_sink#1.path"] for job in jobs}
+
+
+def refusal(folder: Path, stages: str, source: str = "- probe_source", given: str = "talks") -> str:
+    with pytest.raises(ConfigError) as caught:
+        batch.plan(written(folder, stages, source), {}, [given], Path("out"))
+    return str(caught.value)
+
+
+def call(folder: Path, stages: str, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["batch", str(written(folder, stages)), *arguments], prog_name="fervid")
+
+
+def outputs(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_keeps_its_folders(folder: Path) -> None:
+    assert places(folder, "talks") == {
+        "talks/a.mp4": "out/a.txt",
+        "talks/p1/b.MOV": "out/p1/b.txt",
+        "talks/p2/b.MOV": "out/p2/b.MOV.txt",
+        "talks/p2/b.mp4": "out/p2/b.mp4.txt",
+        "talks/z.mkv": "out/z.txt",
+    }
+
+
+def test_files_keep_the_folders_below_the_one_that_holds_all(folder: Path) -> None:
+    assert places(folder, "talks/a.mp4", "talks/notes.txt") == {
+        "talks/a.mp4": "out/a.txt",
+        "talks/notes.txt": "out/notes.txt",
+    }
+    assert places(folder, "talks/p1/b.MOV", "talks/p2/b.MOV", "talks/p1/../p1/b.MOV") == {
+        "talks/p1/b.MOV": "out/p1/b.txt",
+        "talks/p2/b.MOV": "out/p2/b.txt",
+    }
+
+
+def test_patterns_are_matched_from_their_fixed_part(folder: Path) -> None:
+    expected = {"talks/p1/b.MOV": "out/p1/b.txt", "talks/p2/b.MOV": "out/p2/b.txt"}
+    assert places(folder, "talks/*/b.MOV") == expected
+    assert places(folder, "talks/**/b.MOV") == expected
+
+
+def test_what_was_made_before_is_no_input(folder: Path) -> None:
+    (folder / "talks" / "out").mkdir()
+    (folder / "talks" / "out" / "a.mp4").touch()
+    assert "talks/out/a.mp4" not in places(folder, "talks", out="talks/out")
+    assert "talks/out/a.mp4" in places(folder, "talks")
+
+
+def test_names_that_no_output_can_have_are_made_plain(folder: Path) -> None:
+    (folder / "what?{1}.mp4").touch()
+    assert places(folder, "what?{1}.mp4") == {"what?{1}.mp4": "out/what__1_.txt"}
+
+
+def test_the_part_of_a_template_from_its_name_on_is_kept(folder: Path) -> None:
+    stages = "- probe_sink: {path: 'x/{name}/emotions.txt'}\n- probe_sink: {path: 'x/y-{name}.txt'}\n"
+    (job,) = batch.plan(written(folder, stages), {"probe_source.frames": 3}, ["talks/a.mp4"], Path("out"))
+    assert job.overrides == {
+        "probe_source.frames": 3,
+        "probe_source#1.path": str(folder / "talks/a.mp4"),
+        "probe_sink#1.path": "out/a/emotions.txt",
+        "probe_sink#2.path": "out/y-a.txt",
+    }
+
+
+@pytest.mark.parametrize(
+    ("stages", "source", "message"),
+    [
+        (
+            "- probe_sink: {path: out/all.txt}\n",
+            "- probe_source",
+            "probe_sink: path: out/all.txt: every input would write to this one file; put {name} into its name",
+        ),
+        (
+            "- probe_sink: {path: 'a/{name}.txt'}\n- probe_sink: {path: 'b/{name}.txt'}\n",
+            "- probe_source",
+            "probe_sink: path: two stages would write to {name}.txt; give them different names",
+        ),
+        (
+            SINK,
+            "- probe_camera",
+            "probe_camera: reads no files, so it cannot run over many; put a source such as file in its place",
+        ),
+        (SINK, "- probe_pass", "probe_pass: needs frames; put a source such as file, webcam or demo before it"),
+        (
+            SINK,
+            "- probe_source: {frames: -1}",
+            "probe_source: option 'frames': input should be greater than or equal to 0",
+        ),
+    ],
+)
+def test_a_pipeline_that_cannot_run_over_many_is_refused(folder: Path, stages: str, source: str, message: str) -> None:
+    assert refusal(folder, stages, source).removeprefix(f"{folder}/a.yaml:3: ") == message
+
+
+def test_a_folder_without_videos_is_refused(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    assert refusal(folder, SINK, given="empty").startswith("empty: no videos in there (.3gp .asf ")
+
+
+def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
+    done = call(folder, SINK, "talks", "--out", "out", "--jobs", "2", "-s", "probe_source.frames=4")
+    assert done.exit_code == 3
+    assert done.stdout == ""
+    first, second, third = done.stderr.splitlines()
+    assert first == "talks/z.mkv  not a video"
+    assert second.startswith("4 of 5 inputs done, 1 failed: 16 frames in ")
+    assert third == "  written   out"
+    assert outputs(folder / "out") == ["a.txt", "p1/b.txt", "p2/b.MOV.txt", "p2/b.mp4.txt"]
+    assert (folder / "out" / "a.txt").read_text() == "0\n1\n2\n3\n"
+
+
+def test_a_missing_file_fails_alone(folder: Path) -> None:
+    done = call(folder, SINK, "talks/a.mp4", "talks/none.mp4", "--out", "out", "--jobs", "1")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("talks/none.mp4  no such file\n")
+    assert outputs(folder / "out") == ["a.txt"]
+
+
+@pytest.mark.parametrize("kind", ["kill", "exit", "memory", "error"])
+def test_a_process_that_dies_takes_only_its_own_input(folder: Path, kind: str) -> None:
+    stages = f"{SINK}- probe_fault: {{kind: {kind}, only: a}}\n"
+    done = call(folder, stages, "talks/a.mp4", "talks/p1", "talks/p2/b.mp4", "--out", "out", "--jobs", "1")
+    assert done.exit_code == 3
+    reason = {
+        "kill": "its process was ended by SIGKILL; out of memory?",
+        "exit": "SystemExit: a stage must not exit",
+        "memory": "out of memory",
+        "error": "probe_fault: raised ValueError: a fault for rtsp://***@camera/live",
+    }[kind]
+    assert done.stderr.splitlines()[0] == f"talks/a.mp4  {reason}"
+    assert "2 of 3 inputs done, 1 failed" in done.stderr
+    left = "a.txt.part" if kind == "kill" else "a.partial.txt"
+    assert outputs(folder / "out") == sorted([left, "p1/b.txt", "p2/b.txt"])
+
+
+def test_losses_of_an_input_are_told(folder: Path) -> None:
+    done = call(folder, SINK, "talks/a.mp4", "--out", "out", "-s", "probe_source.damaged=2")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[0] == "talks/a.mp4  2 damaged packets or images passed over"
+
+
+def test_quiet_says_only_what_failed(folder: Path) -> None:
+    assert call(folder, SINK, "talks/a.mp4", "--out", "out", "--quiet").stderr == ""
+    assert "not a video" in call(folder, SINK, "talks/z.mkv", "--out", "out", "--quiet").stderr
+
+
+def slow(folder: Path) -> subprocess.Popen[str]:
+    config = written(folder, SINK, "- probe_source: {frames: 10000, delay: 0.01}")
+    command = [*COMMAND, str(config), "talks", "--out", "out", "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, start_new_session=True)
+    ends = time.monotonic() + 30
+    while len(list(folder.rglob("*.part"))) < 2:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    return process
+
+
+def test_ctrl_c_stops_all_in_order(folder: Path) -> None:
+    process = slow(folder)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.startswith("fervid: stopping; once more to stop at once\n")
+    assert "0 of 5 inputs done, 5 stopped: " in errors
+    assert "Traceback" not in errors
+    assert outputs(folder / "out") == ["a.partial.txt", "p1/b.partial.txt"]
+
+
+def test_workers_end_in_order_when_their_parent_is_killed(folder: Path) -> None:
+    process = slow(folder)
+    process.kill()
+    process.communicate(timeout=20)
+    ends = time.monotonic() + 20
+    while outputs(folder / "out") != ["a.partial.txt", "p1/b.partial.txt"]:
+        assert time.monotonic() < ends, outputs(folder / "out")
+        time.sleep(0.05)
