@@ -75,6 +75,7 @@ def write(name: str, folder: Path) -> tuple[Path, Path]:
     """
     _check(name)
     cls = "".join(word.capitalize() for word in name.split("_"))
+    cls += "Stage" if cls in {"Annotated", "Frame", "Ge", "Generator", "Iterable", "Stage"} else ""
     texts = {folder / f"{name}.py": STAGE, folder / f"test_{name}.py": TEST}
     for path in texts:
         if path.exists():

@@ -1,0 +1,86 @@
+"""The summary adds up and says what was lost."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from fervid.pipeline import progress
+from fervid.pipeline.console import Stderr
+from fervid.pipeline.frame import Source
+from fervid.pipeline.tally import Tally, losses
+from fervid.pipeline.workers import Result
+
+
+def console(lively: bool = False) -> Stderr:
+    made = Stderr()
+    made.file = io.StringIO()
+    made._force_terminal = lively
+    return made
+
+
+def text(made: Stderr) -> str:
+    assert isinstance(made.file, io.StringIO)
+    return made.file.getvalue()
+
+
+def source(**known: object) -> Source:
+    return Source(**{"name": "talk", "width": 8, "height": 8, **known})  # type: ignore[arg-type]
+
+
+def test_names_are_printed_as_they_are() -> None:
+    out = console()
+    long = f"[red]{'x' * 200}:smile:"
+    progress.summary(out, Tally(frames=1), source(name=long), 2.0)
+    assert text(out) == f"{long}: 1 frame in 2.0 s, 0 a second\n"
+
+
+def test_a_long_run_is_told_in_minutes() -> None:
+    out = console()
+    progress.summary(out, Tally(frames=6000), source(), 125.2)
+    assert text(out) == "talk: 6000 frames in 2 min 5 s, 48 a second\n"
+
+
+def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
+    tally = Tally(frames=8, faces=8, tracks={1, 2})
+    tally.emotions.update({"sad": 1, "happy": 4, "uncertain": 3})
+    out = console(lively=True)
+    progress.summary(out, tally, source(), 1.0)
+    assert "8, 2 tracks" in text(out)
+    assert [text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")] == sorted(
+        text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")
+    )
+    assert text(out).count("█") == progress.BAR
+
+
+@pytest.mark.parametrize(
+    ("known", "sentences"),
+    [
+        ({}, []),
+        ({"length": 90}, []),
+        ({"cut": "interrupted", "length": 90}, ["stopped after 60 of about 90 frames"]),
+        ({"cut": "truncated"}, ["the input ends early (truncated): 60 frames"]),
+        ({"damaged": 1}, ["1 damaged packet or image passed over"]),
+        ({"dropped": 40}, ["40 frames (40%) dropped to keep up with the source"]),
+    ],
+)
+def test_losses_are_sentences(known: dict[str, object], sentences: list[str]) -> None:
+    assert losses(source(**known), 60) == sentences
+
+
+def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: object) -> None:
+    out = console()
+    results = [
+        Result("a.mp4", frames=10, seconds=1),
+        Result("long name.mp4", error="no such file"),
+        Result("c.mp4", stopped=True, frames=5, losses=["stopped after 5 frames"]),
+        Result("d.mp4", stopped=True),
+    ]
+    progress.batch_summary(out, results, "out", 3.0)  # type: ignore[arg-type]
+    assert text(out) == (
+        "long name.mp4  no such file\n"
+        "c.mp4          stopped after 5 frames\n"
+        "1 of 4 inputs done, 1 failed, 2 stopped: 15 frames in 3.0 s, 5 a second\n"
+        "  written   out\n"
+    )
