@@ -127,6 +127,8 @@ class Frame:
     """Height x width x 3, BGR. A stage that changes pixels says so in `gives`."""
     source: Source
     faces: list[Face] = field(default_factory=list)
+    searched: bool = True
+    """False where `detect` passed the frame over; `track` bridges it."""
     wall_time: datetime | None = None
     """UTC time of capture, of live sources only."""
     target: Target | None = None

@@ -1,0 +1,69 @@
+"""Tell which face is whose: every face gets an id that it keeps, through short occlusions too."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from fervid.pipeline.frame import Frame
+from fervid.pipeline.stage import Stage, register
+from fervid.stages.faces.tracking.track import Sighting
+from fervid.stages.faces.tracking.tracker import Tracker
+
+HELD_BYTES = 256 << 20
+"""How much picture may wait for a decision: 0.5 s of 4K at 20 frames a second, or of 1080p at 80."""
+
+
+@register("track")
+@dataclass(frozen=True)
+class Track(Stage):
+    """Kalman filter and Hungarian assignment over seconds, not frames; ids belong to the run, from 1.
+
+    Frames of a file wait while one of their faces is in doubt, at most `confirm` or `coast` seconds, so that what is
+    no face appears in no frame, a face that turns out to be one appears in its first, and only gaps that end in a
+    detection are bridged, on the line between both ends. A live source never waits: a doubtful face appears once it
+    is confirmed, and a lost one is predicted for `coast` seconds.
+    """
+
+    min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """A detection below goes on with a track but begins none; lower `detect.min_score` to let it through."""
+    sure_score: Annotated[float, Gt(0), Le(1)] = 0.7
+    """A detection of at least this is a face at once, and chooses its track first."""
+    confirm: Annotated[float, Ge(0), Le(5)] = 0.4
+    """Seconds in which any other must be found in two of three searched frames to be a face."""
+    coast: Annotated[float, Ge(0), Le(10)] = 0.5
+    """Seconds for which a lost face is predicted."""
+    max_gap: Annotated[float, Ge(0)] = 1.5
+    """Seconds after which a lost face that comes back gets a new id."""
+
+    needs = frozenset({"faces"})
+    gives = frozenset({"faces.track"})
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        tracker = Tracker(self.min_score, self.sure_score, self.confirm, self.coast, self.max_gap)
+        held: deque[tuple[Frame, list[Sighting]]] = deque()
+        for frame in frames:
+            held.append((frame, tracker.update(frame.time, frame.faces, searched=frame.searched)))
+            room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
+            while held and (len(held) > room or _settled(held[0][1])):
+                yield _kept(*held.popleft())
+        tracker.finish()
+        while held:
+            yield _kept(*held.popleft())
+
+
+def _settled(sightings: list[Sighting]) -> bool:
+    return all(sighting.keep is not None for sighting in sightings)
+
+
+def _kept(frame: Frame, sightings: list[Sighting]) -> Frame:
+    """The frame with its faces, in order of their ids; what is still in doubt counts as far as it is known."""
+    for sighting in sightings:
+        sighting.settle(sighting.track.id is not None)
+    faces = [sighting.face for sighting in sightings if sighting.keep]
+    frame.faces = sorted(faces, key=lambda face: face.track or 0)
+    return frame

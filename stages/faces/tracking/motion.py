@@ -1,0 +1,90 @@
+"""Say where a face will be: a Kalman filter over centre, height and aspect, in seconds."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fervid.pipeline.frame import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MEASURED = (0.02, 0.02, 0.03, 0.03)
+"""How far a detection of cx, cy, height (in heights) and aspect is off: one standard deviation."""
+AGILITY = (2.0, 2.0, 0.5, 0.1)
+"""How much the velocity of each changes in a second (per square root of one), in heights and aspects."""
+UNKNOWN = (1.0, 1.0, 0.3, 0.05)
+"""How fast each may be moving when a face is first seen, per second."""
+
+
+class Motion:
+    """Constant velocity, disturbed by white noise, so that the forecast does not depend on the frame rate.
+
+    The state is cx, cy, height, aspect (width / height), then their velocities a second.
+    """
+
+    def __init__(self, box: Box) -> None:
+        import numpy as np
+        from filterpy.kalman import KalmanFilter
+
+        height = box[3] - box[1]
+        self._filter = KalmanFilter(dim_x=8, dim_z=4)
+        self._filter.x[:4, 0] = _measure(box)
+        self._filter.H = np.eye(4, 8)
+        self._filter.P = np.diag(_scale(height) * np.square(MEASURED + UNKNOWN))
+
+    def predict(self, seconds: float) -> None:
+        """Move on by some seconds, at least 0."""
+        import numpy as np
+
+        noise = np.square(AGILITY) * _scale(self.height)[:4]
+        disturbed = np.zeros((8, 8))
+        rows = np.arange(4)
+        disturbed[rows, rows] = noise * seconds**3 / 3
+        disturbed[rows, rows + 4] = disturbed[rows + 4, rows] = noise * seconds**2 / 2
+        disturbed[rows + 4, rows + 4] = noise * seconds
+        self._filter.predict(F=np.eye(8) + np.eye(8, k=4) * seconds, Q=disturbed)
+
+    def update(self, box: Box) -> None:
+        """Correct the forecast by a detection."""
+        import numpy as np
+
+        self._filter.update(_measure(box), R=np.diag(np.square(MEASURED) * _scale(self.height)[:4]))
+
+    @property
+    def height(self) -> float:
+        return max(float(self._filter.x[2, 0]), 1.0)
+
+    @property
+    def box(self) -> Box:
+        """Where the face is thought to be."""
+        x, y, _, aspect = (float(value) for value in self._filter.x[:4, 0])
+        half_height = self.height / 2
+        half_width = half_height * max(aspect, 0.1)
+        return x - half_width, y - half_height, x + half_width, y + half_height
+
+    @property
+    def sound(self) -> bool:
+        """False once a number is no longer finite: the filter never recovers from one."""
+        import numpy as np
+
+        return bool(np.isfinite(self._filter.x).all() and np.isfinite(self._filter.P).all())
+
+
+def _measure(box: Box) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box
+    return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1, (x2 - x1) / (y2 - y1)
+
+
+def _scale(height: float) -> Any:
+    """Variances are given in heights, except those of the aspect."""
+    return _lengths() * height**2 + (1 - _lengths())
+
+
+@cache
+def _lengths() -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.array((1.0, 1.0, 1.0, 0.0) * 2)

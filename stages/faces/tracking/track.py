@@ -1,0 +1,104 @@
+"""The life of a track: what was seen of one face, and what of it is still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fervid.pipeline.frame import Box, Face
+from fervid.stages.faces.tracking.motion import Motion
+
+
+@dataclass(slots=True, eq=False)
+class Sighting:
+    """A face in a frame; whether to keep it may only be known some frames later."""
+
+    time: float
+    face: Face
+    track: Track
+    keep: bool | None = None
+
+    def settle(self, keep: bool) -> None:
+        """Decide, unless that was done before: the frame may be gone."""
+        if self.keep is None:
+            self.keep = keep
+            self.face.track = self.track.id
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One face over time. It has no id until it is believed in."""
+
+    motion: Motion
+    born: float
+    found: float = 0.0
+    """Time of the last detection."""
+    box: Box = (0.0, 0.0, 0.0, 0.0)
+    """The last detection."""
+    score: float = 0.0
+    """Of the last detection."""
+    id: int | None = None
+    forgotten: bool = False
+    hits: int = 0
+    searches: int = 0
+    missed: float | None = None
+    """Time of the first search in vain since the last detection."""
+    gap: list[Sighting] = field(default_factory=list)
+    """Predicted since the last detection; open until the next one."""
+    waiting: list[Sighting] = field(default_factory=list)
+    """Seen before the track was believed in."""
+
+    def lost(self, time: float) -> float:
+        """Seconds since the first search in vain; frames that were not searched do not count."""
+        return 0.0 if self.missed is None else time - self.missed
+
+    def see(self, time: float, face: Face) -> Sighting:
+        """Take a detection. What was predicted since the last one now lies on the line between the two."""
+        for sighting in self.gap:
+            if sighting.keep is None:
+                sighting.face.box = _between(self.box, face.box, (sighting.time - self.found) / (time - self.found))
+        seen = Sighting(time, face, self)
+        self.waiting += [*self.gap, seen]
+        self.gap = []
+        self.found, self.missed, self.box, self.score = time, None, face.box, face.score
+        self.hits += 1
+        self.searches += 1
+        if self.id is not None:
+            self.believe(self.id)
+        return seen
+
+    def miss(self, time: float) -> None:
+        """Note a search in vain."""
+        self.searches += 1
+        self.missed = time if self.missed is None else self.missed
+
+    def coast(self, time: float) -> Sighting:
+        """Stand in for a detection."""
+        self.gap.append(Sighting(time, Face(self.motion.box, self.score, status="predicted"), self))
+        return self.gap[-1]
+
+    def believe(self, number: int) -> None:
+        """Keep what was seen so far."""
+        self.id = number
+        self._settle(self.waiting, keep=True)
+        self.waiting = []
+
+    def give_up_gap(self) -> None:
+        """Drop what was predicted: the face did not come back in time."""
+        self._settle(self.gap, keep=False)
+        self.gap = []
+
+    def end(self) -> None:
+        """Settle what is open; what has no id by now was no face."""
+        self.give_up_gap()
+        self._settle(self.waiting, keep=False)
+        self.waiting = []
+
+    @staticmethod
+    def _settle(sightings: list[Sighting], *, keep: bool) -> None:
+        for sighting in sightings:
+            sighting.settle(keep)
+
+
+def _between(a: Box, b: Box, share: float) -> Box:
+    x1, y1, x2, y2 = (p + (q - p) * share for p, q in zip(a, b, strict=True))
+    return x1, y1, x2, y2

@@ -1,0 +1,120 @@
+"""Follow faces from detection to detection: predict, match, update, spawn, prune."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fervid.pipeline.frame import Face
+from fervid.stages.faces.tracking.matching import match
+from fervid.stages.faces.tracking.motion import Motion
+from fervid.stages.faces.tracking.track import Sighting, Track
+
+MOSTLY = 2 / 3
+"""The share of searched frames in which a doubtful face must have been found."""
+
+FARTHEST = 1e6
+"""Pixels; no picture reaches farther."""
+
+
+@dataclass(slots=True)
+class Tracker:
+    """The faces of one run. The options are those of the stage `track`."""
+
+    min_score: float
+    sure_score: float
+    confirm: float
+    coast: float
+    max_gap: float
+    tracks: list[Track] = field(default_factory=list)
+    time: float = 0.0
+    ids: int = 0
+
+    def update(self, time: float, faces: Sequence[Face], *, searched: bool = True) -> list[Sighting]:
+        """Take the detections of a frame; return its faces, found and predicted."""
+        self._predict(time)
+        sightings: list[Sighting] = []
+        if searched:
+            pairs, rest = self._match([face for face in faces if usable(face)])
+            sightings += self._update(pairs)
+            sightings += self._spawn(rest)
+        self._decide(self.time)
+        self._prune()
+        return sightings + [track.coast(self.time) for track in self.tracks if self._bridged(track)]
+
+    def finish(self) -> None:
+        """Settle what is open: nothing more will be found."""
+        self._decide(math.inf)
+        for track in self.tracks:
+            track.end()
+
+    def _predict(self, time: float) -> None:
+        """Time that stands still, runs backwards or is no number moves nothing."""
+        seconds = time - self.time if self.tracks and time > self.time else 0.0
+        self.time = time if math.isfinite(time) and (time > self.time or not self.tracks) else self.time
+        for track in self.tracks:
+            track.motion.predict(seconds)
+        self._drop([track for track in self.tracks if not track.motion.sound])
+
+    def _match(self, faces: list[Face]) -> tuple[list[tuple[Track, Face]], list[Face]]:
+        """Sure detections choose first; doubtful ones go on with what these left (ByteTrack, Zhang et al. 2022)."""
+        pairs: list[tuple[Track, Face]] = []
+        rest: list[Face] = []
+        tracks = self.tracks
+        for sure in (True, False):
+            some = [face for face in faces if (face.score >= self.sure_score) is sure]
+            lost = [track.lost(self.time) for track in tracks]
+            found = dict(match([track.motion.box for track in tracks], lost, [face.box for face in some]))
+            pairs += [(tracks[row], some[column]) for row, column in found.items()]
+            taken = set(found.values())
+            rest += [face for column, face in enumerate(some) if column not in taken]
+            tracks = [track for row, track in enumerate(tracks) if row not in found]
+        for track in tracks:
+            track.miss(self.time)
+        return pairs, rest
+
+    def _update(self, pairs: Iterable[tuple[Track, Face]]) -> list[Sighting]:
+        for track, face in pairs:
+            track.motion.update(face.box)
+        return [track.see(self.time, face) for track, face in pairs]
+
+    def _spawn(self, faces: Iterable[Face]) -> list[Sighting]:
+        begun = [face for face in faces if face.score >= self.min_score]
+        new = [Track(Motion(face.box), self.time) for face in begun]
+        self.tracks = self.tracks + new
+        return [track.see(self.time, face) for track, face in zip(new, begun, strict=True)]
+
+    def _decide(self, time: float) -> None:
+        """Believe in a face that is sure, or that was found in most searches; forget any other in good time."""
+        for track in self.tracks:
+            if track.id is not None:
+                continue
+            due = time >= track.born + self.confirm
+            if track.score >= self.sure_score or (due and track.hits >= MOSTLY * track.searches):
+                self.ids += 1
+                track.believe(self.ids)
+            elif due:
+                track.forgotten = True
+
+    def _prune(self) -> None:
+        """Drop what is forgotten or lost for too long; leave gaps open that are too long to be bridged."""
+        for track in self.tracks:
+            if not self._bridged(track):
+                track.give_up_gap()
+        self._drop([track for track in self.tracks if track.forgotten or track.lost(self.time) > self.max_gap])
+
+    def _drop(self, tracks: Sequence[Track]) -> None:
+        for track in tracks:
+            track.end()
+        if tracks:
+            self.tracks = [track for track in self.tracks if track not in tracks]
+
+    def _bridged(self, track: Track) -> bool:
+        return track.found < self.time and track.lost(self.time) <= self.coast
+
+
+def usable(face: Face) -> bool:
+    """Whether a detection has an area and numbers of this world; one that is not finite would poison the filter."""
+    x1, y1, x2, y2 = face.box
+    return x2 > x1 and y2 > y1 and all(abs(value) < FARTHEST for value in (*face.box, face.score))
