@@ -139,7 +139,6 @@ def _ended(code: int | None) -> str:
 
 def work(pipe: Connection, level: int) -> None:
     """Do jobs until there are no more; ends in order when the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     lines = _Lines(pipe)
     logging.getLogger().addHandler(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -60,13 +61,17 @@ class ProbeCamera(Stage):
 
     delay: float = 0.005
     """Seconds before each frame."""
+    silent_after: int = 1_000_000
+    """Frames before it falls silent for ten seconds, or until the run ends."""
 
     needs = frozenset()
     gives = frozenset({"frames"})
     live = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        yield from _frames(Source("camera", 8, 8, live=True), 1_000_000, self.delay)
+        source = Source("camera", 8, 8, live=True)
+        yield from _frames(source, self.silent_after, self.delay)
+        source.stopping.wait(10)
 
 
 def _frames(source: Source, count: int, delay: float) -> Generator[Frame]:
@@ -117,7 +122,7 @@ class ProbeFault(Stage):
 
     at: int = 3
     """Which."""
-    kind: Literal["error", "exit", "memory", "library", "input", "kill"] = "error"
+    kind: Literal["error", "exit", "memory", "library", "input", "kill", "warning"] = "error"
     """How."""
     only: str = ""
     """Name of the source that it fails for; all if empty."""
@@ -129,6 +134,9 @@ class ProbeFault(Stage):
             yield frame
 
     def _fail(self) -> None:
+        if self.kind == "warning":
+            logging.getLogger("fervid.probes").warning("rtsp://user:hunter2@camera/live is slow")
+            return
         if self.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         raise {

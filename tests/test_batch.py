@@ -185,6 +185,11 @@ def test_losses_of_an_input_are_told(folder: Path) -> None:
     assert done.stderr.splitlines()[0] == "talks/a.mp4  2 damaged packets or images passed over"
 
 
+def test_what_stages_log_is_told_with_the_input(folder: Path) -> None:
+    done = call(folder, f"{SINK}- probe_fault: {{kind: warning, only: a}}\n", "talks/a.mp4", "--out", "out", "--quiet")
+    assert done.stderr == "fervid: talks/a.mp4: rtsp://***@camera/live is slow\n"
+
+
 def test_quiet_says_only_what_failed(folder: Path) -> None:
     assert call(folder, SINK, "talks/a.mp4", "--out", "out", "--quiet").stderr == ""
     assert "not a video" in call(folder, SINK, "talks/z.mkv", "--out", "out", "--quiet").stderr

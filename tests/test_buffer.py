@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 import pytest
 
+from fervid.pipeline import buffer
 from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.frame import Frame, Source
 
@@ -72,7 +73,10 @@ def test_the_newest_frame_is_kept_and_the_others_are_counted() -> None:
     assert 5 < len(taken) < 50
 
 
-def test_a_camera_that_is_silent_does_not_keep_a_stop_waiting() -> None:
+def test_a_camera_that_is_silent_does_not_keep_a_stop_waiting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(buffer, "PATIENCE", 0.1)
     answer, stop = threading.Event(), threading.Event()
 
     def silent() -> Generator[Frame]:
@@ -82,10 +86,11 @@ def test_a_camera_that_is_silent_does_not_keep_a_stop_waiting() -> None:
     frames = hand_over(silent(), stop, 1, newest=True)
     next(frames)
     threading.Timer(0.1, stop.set).start()
-    threading.Timer(0.6, answer.set).start()
     began = time.perf_counter()
     list(frames)
     assert time.perf_counter() - began < 2
+    assert caplog.messages == ["a source does not answer; left behind"]
+    answer.set()
 
 
 def test_after_a_stop_a_recording_is_still_handed_over() -> None:

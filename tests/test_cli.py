@@ -81,6 +81,10 @@ class TestRun:
     def test_quiet_says_nothing(self, tmp_path: Path) -> None:
         assert call("run", "--quiet", written(tmp_path, "- probe_source\n")).output == ""
 
+    def test_what_stages_log_is_told_without_passwords(self, tmp_path: Path) -> None:
+        done = call("run", "-q", written(tmp_path, "- probe_source\n- probe_fault: {kind: warning}\n"))
+        assert done.stderr == "fervid: rtsp://***@camera/live is slow\n"
+
     def test_losses_are_told(self, tmp_path: Path) -> None:
         done = call("run", written(tmp_path, "- probe_source: {damaged: 3, cut: truncated}\n"))
         assert "  lost      the input ends early (truncated): 10 of about 10 frames\n" in done.stderr

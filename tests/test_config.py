@@ -87,6 +87,11 @@ def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:
     assert refusal(text) == f"cafe.yaml:{message}"
 
 
+def test_a_stage_behind_what_it_refuses_is_told_to_move() -> None:
+    text = "stages:\n- demo\n- detect\n- draw\n- emotions"
+    assert refusal(text) == "cafe.yaml:5: emotions: must stand before draw, which gives a changed picture"
+
+
 def test_an_unknown_stage_is_answered_with_the_nearest_one() -> None:
     assert refusal("stages:\n- dmo").startswith("cafe.yaml:2: no stage 'dmo'; did you mean 'demo'? (there is ")
 

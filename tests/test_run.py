@@ -108,10 +108,22 @@ def test_stop_ends_in_order_what_was_read_arrives(events: list[str], threads: bo
 def test_a_stage_can_end_the_run_and_the_pipeline_can_run_again() -> None:
     running = pipeline("- probe_source: {frames: 100000}\n- probe_pass\n")
     for _ in range(2):
-        for count, frame in enumerate(running):
-            if count == 3:
+        seen = []
+        for frame in running:
+            seen.append(frame.index)
+            if frame.index == 3:
                 frame.source.stopping.set()
-        assert count == 3
+        assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_a_source_that_waits_is_told_when_the_reader_leaves(threads: bool) -> None:
+    running = pipeline("- probe_camera: {silent_after: 2}\n- probe_pass\n", threads=threads)
+    began = time.perf_counter()
+    for frame in running:
+        if frame.index == (0 if threads else 1):
+            break
+    assert time.perf_counter() - began < 3
 
 
 def test_stopping_a_camera_does_not_cut_it_short() -> None:

@@ -14,10 +14,10 @@ PROBES = Path(__file__).with_name("probes.py").as_posix()
 MAIN = "from fervid.pipeline.cli import main; main()"
 
 
-def start(folder: Path, stages: str, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, stages: str, *arguments: str, before: str = "") -> subprocess.Popen[str]:
     config = folder / "a.yaml"
     config.write_text(f"plugins: [{PROBES}]\nstages:\n{stages}")
-    command = [sys.executable, "-c", MAIN, "run", str(config), *arguments]
+    command = [*before.split(), sys.executable, "-c", MAIN, "run", str(config), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -80,11 +80,21 @@ def test_a_kill_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:
     assert (tmp_path / "probe.txt.part").read_text().endswith("\n")
 
 
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_source: {{delay: 0.05}}\n{sink(tmp_path)}", before="nohup")
+    until(tmp_path / "probe.txt.part", 2)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert (tmp_path / "probe.txt").exists()
+
+
 def test_a_reader_that_leaves_does_not_stop_the_run(tmp_path: Path) -> None:
-    process = start(tmp_path, f"- probe_source: {{delay: 0.02}}\n{sink(tmp_path)}", "--profile")
+    fault = "- probe_fault: {kind: warning}\n"
+    process = start(tmp_path, f"- probe_source: {{delay: 0.02}}\n{fault}{sink(tmp_path)}", "--profile")
     assert process.stderr is not None
     process.stderr.close()
-    process.wait(30)
+    assert process.wait(30) == 0
     assert (tmp_path / "probe.txt").read_text().count("\n") == 10
 
 
