@@ -1,0 +1,123 @@
+"""Watch a network camera, and stay with it through its failures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from annotated_types import Gt
+
+from fervid.pipeline.errors import ConfigError, InputError
+from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.stage import Stage, register
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+PAUSE = 0.5
+"""Seconds between two attempts; a camera that is back is seen within 2 s."""
+
+
+@register("rtsp")
+@dataclass(frozen=True)
+class Rtsp(Stage):
+    """Frames of a network camera, the newest first; its end is never the end, only a pause until it is back."""
+
+    url: str
+    """rtsp://user:password@host:port/path; the password appears in no message or output."""
+    timeout: Annotated[float, Gt(0)] = 4.0
+    """Seconds without an answer or a picture until the camera counts as lost."""
+    wait: Annotated[float, Gt(0)] | None = 10.0
+    """Seconds to wait for the first picture before giving up; null waits for ever, as do later interruptions."""
+
+    needs = frozenset()
+    gives = frozenset({"frames"})
+    live: ClassVar[bool] = True
+    input: ClassVar[str | None] = "url"
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in {"rtsp", "rtsps"}:
+            raise ConfigError("option 'url': must begin with rtsp:// or rtsps://")
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        import av
+
+        began = lost = monotonic()
+        source: Source | None = None
+        index, told = 0, False
+        while source is None or not source.stopping.is_set():
+            try:
+                for picture in self._pictures():
+                    image: NDArray[np.uint8] = picture.to_ndarray(format="bgr24")  # type: ignore[assignment]
+                    if source is None:
+                        source, began = self._source(image), monotonic()
+                    elif told:
+                        log.warning("%s: back after %.1f s", source.name, monotonic() - lost)
+                    told = False
+                    yield Frame(index, monotonic() - began, image, source, wall_time=datetime.now(UTC))
+                    index += 1
+                    lost = monotonic()
+                reason = "the stream ended"
+            except (av.error.FFmpegError, OSError) as error:
+                reason = _reason(error)
+            if source is None and self._hopeless(reason, monotonic() - began):
+                raise InputError(f"{self.name} {self._host()}: {reason}") from None
+            if not told:
+                log.warning("%s: camera lost: %s; trying again", self._host(), reason)
+                told = True
+            sleep(PAUSE)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        import av
+
+        options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "200000"}
+        # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
+        with av.open(self.url, options=options, timeout=(self.timeout / 2, self.timeout / 2)) as container:
+            stream = container.streams.video[0]
+            for packet in container.demux(stream):
+                try:
+                    yield from packet.decode()
+                except av.error.InvalidDataError:
+                    continue
+
+    def _source(self, image: NDArray[np.uint8]) -> Source:
+        height, width = image.shape[:2]
+        return Source(self._host(), width, height, live=True)
+
+    def _host(self) -> str:
+        return urlsplit(self.url).hostname or "camera"
+
+    def _hopeless(self, reason: str, waited: float) -> bool:
+        return reason in ANSWERS or (self.wait is not None and waited > self.wait)
+
+
+ANSWERS = (
+    "wrong user or password (401)",
+    "access forbidden (403)",
+    "the camera knows no such stream (404)",
+    "it sends no video",
+)
+"""What trying again does not mend."""
+
+
+def _reason(error: Exception) -> str:
+    """In words, without the URL that the library's message holds."""
+    import av
+
+    if isinstance(error, av.error.HTTPUnauthorizedError):
+        return ANSWERS[0]
+    if isinstance(error, av.error.HTTPForbiddenError):
+        return ANSWERS[1]
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return ANSWERS[2]
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,103 @@
+"""Watch a camera of this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Gt
+
+from fervid.pipeline.errors import InputError
+from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.stage import Stage, register
+
+if TYPE_CHECKING:
+    import cv2
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+WARM_UP = 30
+"""Empty reads that a camera may answer with while it starts, and that it may not answer with later on."""
+
+
+@register("webcam")
+@dataclass(frozen=True)
+class Webcam(Stage):
+    """Frames of a local camera, the newest first: while later stages are busy, frames are dropped and counted."""
+
+    device: Annotated[int, Ge(0)] | str = 0
+    """Number of the camera, or its device file such as /dev/video2."""
+    width: Annotated[int, Gt(0)] | None = None
+    """Width to ask the camera for, in pixels; it may answer with another."""
+    height: Annotated[int, Gt(0)] | None = None
+    """Height to ask the camera for, in pixels."""
+    fps: Annotated[float, Gt(0)] | None = None
+    """Frames a second to ask the camera for."""
+
+    needs = frozenset()
+    gives = frozenset({"frames"})
+    live: ClassVar[bool] = True
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        with self._camera() as camera:
+            image = _next(camera)
+            if image is None:
+                raise InputError(f"webcam {self.device}: {_advice()}")
+            source = self._source(camera, image)
+            began = monotonic()
+            index = 0
+            while image is not None:
+                yield Frame(index, monotonic() - began, image, source, wall_time=datetime.now(UTC))
+                index += 1
+                image = _next(camera)
+            source.cut = "disconnected"
+            log.warning("webcam %s: gives no more pictures; was it unplugged?", self.device)
+
+    @contextmanager
+    def _camera(self) -> Iterator[cv2.VideoCapture]:
+        import cv2
+
+        cv2.setLogLevel(0)
+        camera = cv2.VideoCapture(self.device)
+        try:
+            wishes = {
+                cv2.CAP_PROP_FRAME_WIDTH: self.width,
+                cv2.CAP_PROP_FRAME_HEIGHT: self.height,
+                cv2.CAP_PROP_FPS: self.fps,
+            }
+            for setting, wish in wishes.items():
+                if wish is not None:
+                    camera.set(setting, wish)
+            yield camera
+        finally:
+            camera.release()
+
+    def _source(self, camera: cv2.VideoCapture, image: NDArray[np.uint8]) -> Source:
+        import cv2
+
+        height, width = image.shape[:2]
+        name = f"webcam{Path(str(self.device)).name.removeprefix('video')}"
+        return Source(name, width, height, fps=camera.get(cv2.CAP_PROP_FPS) or None, live=True)
+
+
+def _next(camera: cv2.VideoCapture) -> NDArray[np.uint8] | None:
+    """The next picture; only a delivered one proves that a camera is there."""
+    for _ in range(WARM_UP if camera.isOpened() else 0):
+        good, image = camera.read()
+        if good:
+            return image  # type: ignore[return-value]
+    return None
+
+
+def _advice() -> str:
+    there = sorted(path.name for path in Path("/dev").glob("video*"))
+    if there:
+        return f"gives no picture; it may be in use by another program. This machine has {', '.join(there)}"
+    return "there is no camera; connect one, or read a video with `file`"

@@ -1,0 +1,162 @@
+"""The rtsp source against a real camera that is killed, hung, refused and brought back."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from fervid.pipeline import Pipeline
+from fervid.pipeline.errors import ConfigError, InputError
+
+SECRET = "s3cret"
+PYTHON = "/usr/bin/python3"
+
+
+class Camera:
+    def __init__(self, script: Path, clip: Path, *credentials: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.command = [PYTHON, str(script), str(clip), str(self.port), *credentials]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def url(self, credentials: str = "", path: str = "cam") -> str:
+        return f"rtsp://{credentials}127.0.0.1:{self.port}/{path}"
+
+    def start(self) -> None:
+        environment = {**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()}
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, env=environment, start_new_session=True)
+        assert self.process.stdout
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process
+        os.killpg(self.process.pid, number)
+
+    def stop(self) -> None:
+        if self.process:
+            self.signal(signal.SIGKILL)
+            self.process.communicate()
+            self.process = None
+
+
+@pytest.fixture
+def camera(data: Path) -> Iterator[Camera]:
+    yield from cameras(data)
+
+
+@pytest.fixture
+def locked_camera(data: Path) -> Iterator[Camera]:
+    yield from cameras(data, f"user:{SECRET}")
+
+
+def cameras(data: Path, *credentials: str) -> Iterator[Camera]:
+    script = data.parent / "tools" / "rtsp_camera.py"
+    check = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    if not script.is_file() or subprocess.run([PYTHON, "-c", check], capture_output=True, check=False).returncode:
+        pytest.skip("needs the RTSP camera script and GStreamer's RTSP server (python3-gi, gir1.2-gst-rtsp-server-1.0)")
+    made = Camera(script, data / "videos" / "one_face_short.mp4", *credentials)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def watch(url: str, **options: float) -> Pipeline:
+    return Pipeline.parse(
+        "stages:\n  - rtsp", {"rtsp.url": url, **{f"rtsp.{key}": one for key, one in options.items()}}
+    )
+
+
+def test_frames_come_with_times(camera: Camera) -> None:
+    frames = []
+    for frame in watch(camera.url()):
+        frames.append(frame)
+        if len(frames) == 24:
+            break
+    assert frames[0].image.shape == (360, 640, 3)
+    times = [frame.time for frame in frames]
+    assert times == sorted(times)
+    assert 0.5 < times[-1] - times[0] < 5
+    assert frames[0].wall_time is not None
+    assert [frame.index for frame in frames] == list(range(24))
+    assert frames[-1].source.live
+
+
+@pytest.mark.parametrize(("hurt", "mend"), [(signal.SIGKILL, None), (signal.SIGSTOP, signal.SIGCONT)])
+def test_a_lost_camera_is_said_and_comes_back(
+    camera: Camera, caplog: pytest.LogCaptureFixture, hurt: signal.Signals, mend: signal.Signals | None
+) -> None:
+    def bring_back() -> None:
+        time.sleep(4)
+        if not mend:
+            camera.stop()
+            camera.start()
+        else:
+            camera.signal(mend)
+        moments["returned"] = time.time()
+
+    moments: dict[str, float] = {}
+    helper = threading.Thread(target=bring_back)
+    with caplog.at_level(logging.WARNING, "fervid"):
+        for number, _ in enumerate(watch(camera.url(), timeout=2)):
+            if number == 10:
+                camera.signal(hurt)
+                moments["hurt"] = time.time()
+                helper.start()
+            if "back after" in caplog.text:
+                break
+    helper.join()
+    lost, back = (next(one.created for one in caplog.records if word in one.message) for word in ("lost", "back"))
+    assert lost - moments["hurt"] < 3
+    assert back - moments["returned"] < 2
+
+
+def test_a_camera_that_is_not_there_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"rtsp://user:{SECRET}@127.0.0.1:{free.getsockname()[1]}/cam"
+    with pytest.raises(InputError, match="Connection refused") as error:
+        list(watch(url, wait=1))
+    assert SECRET not in str(error.value) + caplog.text
+
+
+def test_a_wrong_password_is_said_at_once_and_not_repeated(
+    locked_camera: Camera, caplog: pytest.LogCaptureFixture
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(InputError, match="wrong user or password") as error:
+        list(watch(locked_camera.url("user:wrong0ne@")))
+    assert time.monotonic() - began < 5
+    assert "wrong0ne" not in str(error.value) + caplog.text
+
+
+def test_no_output_holds_the_password(locked_camera: Camera, caplog: pytest.LogCaptureFixture) -> None:
+    for frame in watch(locked_camera.url(f"user:{SECRET}@")):
+        told = f"{frame.source} {frame.source.provenance}"
+        break
+    assert SECRET not in told + caplog.text
+
+
+def test_another_protocol_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must begin with rtsp"):
+        watch("file:///etc/passwd")
+
+
+def test_stopping_does_not_wait_for_a_silent_camera(camera: Camera) -> None:
+    pipeline = watch(camera.url(), timeout=2)
+    for number, _ in enumerate(pipeline):
+        if number == 5:
+            camera.signal(signal.SIGSTOP)
+            began = time.monotonic()
+            pipeline.stop()
+    assert time.monotonic() - began < 6
