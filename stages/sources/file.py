@@ -44,12 +44,19 @@ class File(Stage):
         with _open(path, self.path) as container:
             source = _describe(container, path, self.path)
             source.reopen = lambda: _again(path, self.path, source)
-            frame = None
-            for frame in _frames(container, source):
+            frame, tally = None, _Tally()
+            for frame in _frames(container, source, tally):
                 yield frame
             if frame is None:
                 raise InputError(f"{self.path}: none of its pictures can be decoded")
-            _report(source, frame.index + 1, frame.time, container)
+            _report(source, frame, tally, container)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Packets that the container delivered; an edit list may hide some of their frames."""
+
+    packets: int = 0
 
 
 def _check(path: Path, name: str) -> None:
@@ -107,16 +114,16 @@ def _again(path: Path, name: str, source: Source) -> Iterator[Frame]:
     """The same frames once more; their damage was counted before."""
     damaged = source.damaged
     with _open(path, name) as container:
-        for frame in _frames(container, source):
+        for frame in _frames(container, source, _Tally()):
             source.damaged = damaged
             yield frame
 
 
-def _frames(container: av.container.InputContainer, source: Source) -> Iterator[Frame]:
+def _frames(container: av.container.InputContainer, source: Source, tally: _Tally) -> Iterator[Frame]:
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     last = -1.0
-    for index, frame in enumerate(_decoded(container, stream, source)):
+    for index, frame in enumerate(_decoded(container, stream, source, tally)):
         image = _upright(_bgr(frame), frame.rotation)
         if not index:
             source.height, source.width = image.shape[:2]
@@ -132,7 +139,9 @@ def _time(frame: av.VideoFrame, last: float, source: Source) -> float:
     return last + 1 / (source.fps or 25) if last >= 0 else 0.0
 
 
-def _decoded(container: av.container.InputContainer, stream: Any, source: Source) -> Iterator[av.VideoFrame]:
+def _decoded(
+    container: av.container.InputContainer, stream: Any, source: Source, tally: _Tally
+) -> Iterator[av.VideoFrame]:
     """Every frame that can be decoded; packets that cannot are counted."""
     import av
 
@@ -145,6 +154,7 @@ def _decoded(container: av.container.InputContainer, stream: Any, source: Source
         except av.error.FFmpegError:
             source.damaged += 1
             return
+        tally.packets += packet.size > 0
         try:
             yield from packet.decode()
         except av.error.EOFError:
@@ -173,13 +183,14 @@ def _upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _report(source: Source, frames: int, reached: float, container: av.container.InputContainer) -> None:
+def _report(source: Source, last: Frame, tally: _Tally, container: av.container.InputContainer) -> None:
     """Say what of the file was lost."""
-    promised = (container.duration or 0) / 1e6
     if source.damaged:
         log.warning("%s: %d damaged packets were passed over", source.name, source.damaged)
-    if source.length and container.streams.video[0].frames and frames < source.length - source.damaged:
+    promised = container.streams.video[0].frames
+    if tally.packets < promised:
         source.cut = source.cut or "truncated"
+        whole = (container.duration or 0) / 1e6
         log.warning(
-            "%s: cut short: %d of %d frames, %.1f of %.1f s", source.name, frames, source.length, reached, promised
+            "%s: cut short: %d of %d frames, %.1f of %.1f s", source.name, last.index + 1, promised, last.time, whole
         )

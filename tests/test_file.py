@@ -1,0 +1,154 @@
+"""The file source: what is in a video arrives, at its own times, and what is not a video is a sentence."""
+
+import os
+import stat
+from pathlib import Path
+
+import footage
+import numpy as np
+import pytest
+
+from fervid.pipeline import Frame, Pipeline
+from fervid.pipeline.errors import InputError
+
+
+def read(path: Path) -> list[Frame]:
+    return list(Pipeline.parse("stages:\n  - file", {"file.path": str(path)}))
+
+
+def test_times_are_the_containers(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.mp4")
+    frames = read(clip)
+    assert [frame.index for frame in frames] == list(range(50))
+    assert [frame.time for frame in frames] == footage.times(clip)
+    source = frames[0].source
+    assert (source.name, source.width, source.height, source.fps, source.length) == ("a", 320, 240, 25, 50)
+
+
+def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
+    drop = "select='not(mod(n\\,3))+gt(n\\,25)'"
+    clip = footage.make(tmp_path / "vfr.mp4", "-vf", drop, "-fps_mode", "vfr", "-c:v", "libx264")
+    gaps = np.diff([frame.time for frame in read(clip)])
+    assert gaps[:5] == pytest.approx([0.12] * 5, abs=1e-4)
+    assert gaps[-5:] == pytest.approx([0.04] * 5, abs=1e-4)
+
+
+def test_a_start_offset_is_kept(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "late.mkv", "-c:v", "libx264", "-output_ts_offset", "1.5")
+    assert read(clip)[0].time == pytest.approx(1.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_phone_video_comes_out_upright(tmp_path: Path, degrees: int) -> None:
+    plain = footage.make(tmp_path / "plain.mp4", "-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv420p")
+    turned = footage.ffmpeg(
+        "-display_rotation", str(degrees), "-i", str(plain), "-c", "copy", str(tmp_path / "turned.mp4")
+    )
+    upright, image = read(plain)[0].image, read(turned)[0].image
+    np.testing.assert_array_equal(image, np.rot90(upright, degrees // 90))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "options"),
+    [
+        ("odd.mp4", "321x241", ("-vf", "scale=321:241", "-c:v", "libx264", "-pix_fmt", "yuv444p")),
+        ("hevc10.mp4", "320x240", ("-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=error")),
+        ("av1.mkv", "320x240", ("-c:v", "libsvtav1", "-preset", "12")),
+        ("vp9.webm", "320x240", ("-c:v", "libvpx-vp9", "-deadline", "realtime")),
+        ("mjpeg.avi", "320x240", ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p")),
+        ("moving.gif", "320x240", ("-f", "gif")),
+    ],
+)
+def test_other_encodings(tmp_path: Path, name: str, size: str, options: tuple[str, ...]) -> None:
+    frames = read(footage.make(tmp_path / name, *options, size=size))
+    reference = read(footage.make(tmp_path / "reference.mp4", "-c:v", "libx264", "-qp", "0", size="320x240"))
+    width, height = map(int, size.split("x"))
+    assert len(frames) == 50
+    assert frames[0].image.shape == (height, width, 3)
+    if size == "320x240":
+        difference = np.abs(frames[0].image.astype(int) - reference[0].image.astype(int))
+        assert difference.mean() < 25
+
+
+def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "10")
+    blob = bytearray(clip.read_bytes())
+    middle = len(blob) // 2
+    blob[middle : middle + 3000] = bytes(3000)
+    clip.write_bytes(blob)
+    frames = read(clip)
+    assert 30 <= len(frames) <= 50
+    assert frames[-1].time == pytest.approx(1.96, abs=0.01)
+    assert frames[-1].source.damaged > 0
+    assert "damaged" in caplog.text
+
+
+def test_a_video_that_was_cut_short_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "10", "-movflags", "+faststart")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    frames = read(clip)
+    assert 20 <= len(frames) <= 40
+    assert frames[-1].source.cut == "truncated"
+    assert f"{len(frames)} of 50 frames" in caplog.text
+
+
+def test_frames_that_an_edit_left_out_are_not_missing(clips: Path) -> None:
+    assert read(clips / "no_face.mp4")[-1].source.cut is None
+
+
+def test_reading_again_gives_the_same_frames(tmp_path: Path) -> None:
+    frames = read(footage.make(tmp_path / "a.mp4"))
+    reopen = frames[0].source.reopen
+    assert reopen is not None
+    for first, second in zip(frames, reopen(), strict=True):
+        assert first.time == second.time
+        np.testing.assert_array_equal(first.image, second.image)
+
+
+def test_no_video_is_a_sentence(tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    tone = footage.ffmpeg("-f", "lavfi", "-i", "sine=duration=1", str(tmp_path / "tone.m4a"))
+    os.mkfifo(tmp_path / "pipe.mp4")
+    beheaded = footage.make(tmp_path / "beheaded.mp4")
+    beheaded.write_bytes(beheaded.read_bytes()[:4000])
+    said = {
+        tmp_path / "missing.mp4": "no such file",
+        tmp_path / "empty.mp4": "is empty",
+        text: "no video",
+        tone: "holds no video, only audio",
+        tmp_path / "pipe.mp4": "is no ordinary file",
+        tmp_path: "is a folder",
+        beheaded: "index is missing",
+    }
+    for path, words in said.items():
+        with pytest.raises(InputError, match=words) as error:
+            read(path)
+        assert str(error.value).count("\n") == 0
+
+
+def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
+    footage.make(tmp_path / "secret.ts", "-c:v", "libx264")
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError):
+        read(playlist)
+    concat = tmp_path / "concat.mp4"
+    concat.write_text("ffconcat version 1.0\nfile secret.ts\n")
+    with pytest.raises(InputError):
+        read(concat)
+
+
+def test_a_name_that_looks_like_a_url_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    footage.make(tmp_path / "plain.mp4").rename(tmp_path / "concat:-a.mp4")
+    assert len(read(Path("concat:-a.mp4"))) == 50
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.mp4")
+    clip.chmod(stat.S_IWUSR)
+    with pytest.raises(InputError, match="permission"):
+        read(clip)
