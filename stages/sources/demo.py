@@ -100,7 +100,7 @@ def _face_box(pose: Pose) -> Box:
 
 
 def _portrait() -> Picture:
-    """The oval as B, G, R, opacity; its edge fades over some pixels."""
+    """The oval as B, G, R (already times opacity) and opacity; its edge fades over some pixels."""
     import cv2
     import matplotlib
     import numpy as np
@@ -110,9 +110,10 @@ def _portrait() -> Picture:
         raise InputError("the demo's portrait is missing from matplotlib's sample data; install matplotlib from PyPI")
     x, y, half_width, half_height = OVAL
     mask = np.zeros((2 * half_height, 2 * half_width), np.uint8)
-    cv2.ellipse(mask, (half_width, half_height), (half_width - 10, half_height - 10), 0, 0, 360, 255, -1)
+    cv2.ellipse(mask, ((half_width, half_height), (2 * half_width - 20, 2 * half_height - 20), 0), (255.0,), -1)
+    opacity = cv2.GaussianBlur(mask, (0, 0), 3)
     crop = image[y - half_height : y + half_height, x - half_width : x + half_width]
-    return np.dstack((crop, cv2.GaussianBlur(mask, (0, 0), 3))).astype(np.uint8)
+    return np.dstack((cv2.multiply(crop, cv2.merge([opacity] * 3), scale=1 / 255), opacity)).astype(np.uint8)
 
 
 def _background(width: int, height: int) -> Picture:
@@ -120,13 +121,13 @@ def _background(width: int, height: int) -> Picture:
 
     top_left, bottom_right = np.array((122, 98, 70)), np.array((176, 188, 214))
     slope = (np.linspace(0, 1, width)[None, :, None] + np.linspace(0, 1, height)[:, None, None]) / 2
-    return np.rint(top_left + slope * (bottom_right - top_left)).astype(np.uint8)
+    picture: Picture = np.rint(top_left + slope * (bottom_right - top_left)).astype(np.uint8)
+    return picture
 
 
 def _hang(portrait: Picture, image: Picture, pose: Pose) -> None:
     """Blend the portrait into the image in place; parts beyond the border are cut off."""
     import cv2
-    import numpy as np
 
     reach = math.ceil(pose.height / 2 * 1.2)
     left, top = max(0, int(pose.x) - reach), max(0, int(pose.y) - reach)
@@ -134,7 +135,8 @@ def _hang(portrait: Picture, image: Picture, pose: Pose) -> None:
     if not patch.size:
         return
     turn = cv2.getRotationMatrix2D((OVAL[2], OVAL[3]), -pose.tilt, pose.height / portrait.shape[0])
-    turn[:, 2] += pose.x - left - OVAL[2], pose.y - top - OVAL[3]
+    turn[0, 2] += pose.x - left - OVAL[2]
+    turn[1, 2] += pose.y - top - OVAL[3]
     warped = cv2.warpAffine(portrait, turn, (patch.shape[1], patch.shape[0]))
-    opacity = warped[:, :, 3:].astype(np.uint16)
-    patch[:] = (warped[:, :, :3] * opacity + patch * (255 - opacity) + 127) // 255
+    behind = cv2.merge([cv2.bitwise_not(warped[:, :, 3])] * 3)
+    patch[:] = cv2.add(cv2.multiply(patch, behind, scale=1 / 255), warped[:, :, :3])
