@@ -50,14 +50,15 @@ def output(path: Path, source: Source) -> Iterator[Path]:
         yield part
     except BaseException as error:
         stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
-        _keep(part, path if stopped and source.live else _partial(path), source)
+        _keep(part, path if stopped and source.live else partial(path), source)
         if isinstance(error, OSError):
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         raise
-    _keep(part, _partial(path) if source.cut == "interrupted" and not source.live else path, source)
+    _keep(part, partial(path) if source.cut == "interrupted" and not source.live else path, source)
 
 
-def _partial(path: Path) -> Path:
+def partial(path: Path) -> Path:
+    """The name of what did not become whole."""
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
+import re
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
+from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source
-from fervid.pipeline.output import output, resolve
+from fervid.pipeline.output import output, partial, resolve
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.stage import Stage, register
 
@@ -63,19 +69,28 @@ class Csv(Stage):
             return
         path, source, count = resolve(self.path, frame.source), frame.source, 0
         name = _cell(source.name)
-        with output(path.with_name(f"{path.name}.json"), source) as page:
-            complete = False
-            try:
-                with output(path, source) as part, part.open("wb", buffering=0) as file:
-                    file.write((",".join(COLUMNS) + "\n").encode())
-                    while frame is not None:
-                        file.write("".join(f"{name},{row}\n" for row in rows(frame)).encode())
-                        count += 1
-                        yield frame
-                        frame = next(stream, None)
-                complete = source.cut is None
-            finally:
-                page.write_text(json.dumps(_page(source, count, complete), indent=2) + "\n", encoding="utf-8")
+        try:
+            with output(path, source) as part, part.open("wb", buffering=0) as file:
+                _append(file, ",".join(COLUMNS) + "\n")
+                while frame is not None:
+                    _append(file, "".join(f"{name},{row}\n" for row in rows(frame)))
+                    count += 1
+                    yield frame
+                    frame = next(stream, None)
+        except BaseException:
+            with suppress(OutputError):
+                _describe(path, source, count)
+            raise
+        _describe(path, source, count)
+
+
+def _append(file: io.FileIO, lines: str) -> None:
+    """Write at once, so that no kill can tear a row; what a full disk tore is taken back."""
+    data = lines.encode("utf-8", "backslashreplace")
+    written = file.write(data)
+    if written < len(data):
+        file.truncate(file.tell() - written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def rows(frame: Frame) -> list[str]:
@@ -88,7 +103,7 @@ def rows(frame: Frame) -> list[str]:
 def _cells(face: Face) -> str:
     x1, y1, x2, y2 = face.box
     cells = ["" if face.track is None else str(face.track), face.status, f"{face.score:.4f}"]
-    cells += [f"{one:.2f}" for one in (x1, y1, x2 - x1, y2 - y1)]
+    cells += [f"{one:z.2f}" for one in (x1, y1, x2 - x1, y2 - y1)]
     cells += [_number(getattr(face.quality, "overall", None)), face.emotion or "", _number(face.confidence)]
     for scores in (face.emotions, face.smoothed):
         cells += [""] * len(EMOTIONS) if scores is None else [f"{one:.4f}" for one in scores.tolist()]
@@ -97,15 +112,29 @@ def _cells(face: Face) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:z.4f}"
 
 
 def _cell(text: str) -> str:
     """Quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([f"'{text}" if text[:1] in "=+-@\t\r" and text else text])
+    line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", text)
+    csv.writer(line, lineterminator="").writerow([f"'{text}" if text.startswith(("=", "+", "-", "@")) else text])
     return line.getvalue()
 
 
-def _page(source: Source, frames: int, complete: bool) -> dict[str, Any]:
-    return {"complete": complete, "frames": frames, "labels": EMOTIONS, "columns": COLUMNS, **provenance(source)}
+def _describe(path: Path, source: Source, frames: int) -> None:
+    """Lay the page beside the table, under the name that the table took."""
+    table = next((one for one in source.outputs if one in (path, partial(path))), None)
+    if table is None:
+        return
+    whole = table == path and source.cut is None
+    page = {"complete": whole, "frames": frames, "labels": EMOTIONS, "columns": COLUMNS, **provenance(source)}
+    final = table.with_name(f"{table.name}.json")
+    part = final.with_name(f"{final.name}.part")
+    try:
+        part.write_text(json.dumps(page, indent=2) + "\n", encoding="utf-8")
+        part.replace(final)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{final}: cannot be written: {error.strerror}") from error
+    source.outputs.append(final)

@@ -1,0 +1,193 @@
+"""The CSV: a row per face per frame, bytes that never vary, and a page that explains them."""
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fervid.pipeline import EMOTIONS, Face, Frame, Pipeline, Source
+from fervid.pipeline.errors import OutputError
+from fervid.pipeline.frame import Quality
+from fervid.stages.sinks.csv import Csv
+
+HEADER = (
+    "source,frame,time_s,wall_time,face_id,status,score,x,y,w,h,quality,emotion,confidence,"
+    "angry,disgust,fear,happy,sad,surprise,neutral,"
+    "angry_smooth,disgust_smooth,fear_smooth,happy_smooth,sad_smooth,surprise_smooth,neutral_smooth,"
+    "size,sharpness,brightness,yaw,pitch,roll"
+)
+
+
+def write(path: Path, *frames: Frame) -> list[str]:
+    assert len(list(Csv(str(path)).run(frames))) == len(frames)
+    return path.read_text().splitlines()
+
+
+def frame(*faces: Face, index: int = 0, time: float = 0.0, name: str = "talk") -> Frame:
+    return Frame(index, time, np.zeros((4, 4, 3), np.uint8), Source(name, 4, 4), list(faces))
+
+
+def test_all_that_is_known_of_a_face_is_its_row(tmp_path: Path) -> None:
+    scores = np.array([0.1, 0, 0, 0.7, 0.2, 0, 0], np.float32)
+    face = Face((1, 2, 11.5, 22), 0.98765, None, 3, "detected", scores, scores[::-1].copy(), "happy")
+    face.quality = Quality(40, 120.5, 0.5, -10, None, 2, 0.8)
+    one = frame(face, index=7, time=1 / 3)
+    one.wall_time = datetime(2026, 1, 2, 3, 4, 5, 678900, UTC)
+    header, row = write(tmp_path / "a.csv", one)
+    assert header == HEADER
+    assert row == (
+        "talk,7,0.333333,2026-01-02T03:04:05.678+00:00,3,detected,0.9877,1.00,2.00,10.50,20.00,0.8000,happy,0.7000,"
+        "0.1000,0.0000,0.0000,0.7000,0.2000,0.0000,0.0000,0.0000,0.0000,0.2000,0.7000,0.0000,0.0000,0.1000,"
+        "40.0000,120.5000,0.5000,-10.0000,,2.0000"
+    )
+
+
+def test_a_frame_without_a_face_is_one_row_of_empty_cells(tmp_path: Path) -> None:
+    _, row = write(tmp_path / "a.csv", frame(index=5, time=0.2))
+    assert row == "talk,5,0.200000" + "," * (HEADER.count(",") - 2)
+
+
+def test_each_face_has_its_row(tmp_path: Path) -> None:
+    two = frame(Face((0, 0, 1, 1), 0.5, track=1), Face((2, 2, 3, 3), 0.6, track=2))
+    rows = write(tmp_path / "a.csv", two, frame(index=1))
+    assert [row.split(",")[:2] for row in rows[1:]] == [["talk", "0"], ["talk", "0"], ["talk", "1"]]
+
+
+@pytest.mark.parametrize("name", ["a,b", '"', "=cmd()", "@x", "two\nlines", "é"])
+def test_a_name_stays_one_harmless_cell(tmp_path: Path, name: str) -> None:
+    one = frame(name=name)
+    list(Csv(str(tmp_path / "a.csv")).run([one]))
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        _, row = csv.reader(file)
+    assert row[0].lstrip("'") == name.replace("\n", " ")
+    assert row[0][:1] not in "=@"
+
+
+def test_rows_are_on_the_disk_before_the_next_frame(tmp_path: Path) -> None:
+    written = Csv(str(tmp_path / "a.csv")).run(frame(index=index) for index in range(3))
+    next(written)
+    next(written)
+    part = tmp_path / "a.csv.part"
+    assert part.read_text().count("\n") == 3
+    assert not (tmp_path / "a.csv").exists()
+    assert len(list(written)) == 1
+    assert not part.exists()
+
+
+def test_the_page_says_what_and_from_what(tmp_path: Path) -> None:
+    for _ in Pipeline.parse("stages:\n  - demo: {frames: 3}\n  - csv", {"csv.path": str(tmp_path / "{name}.csv")}):
+        pass
+    page = json.loads((tmp_path / "demo.csv.json").read_text())
+    assert page["complete"] is True
+    assert page["frames"] == 3
+    assert page["labels"] == list(EMOTIONS)
+    assert ",".join(page["columns"]) == HEADER
+    assert page["config"][0]["demo"]["frames"] == 3
+    assert page["versions"]["fervid"]
+
+
+def test_a_stopped_run_says_so(tmp_path: Path) -> None:
+    pipeline = Pipeline.parse("stages:\n  - demo: {frames: 50}\n  - csv", {"csv.path": str(tmp_path / "{name}.csv")})
+    for one in pipeline:
+        if one.index == 5:
+            pipeline.stop()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.partial.csv", "demo.partial.csv.json"]
+    page = json.loads((tmp_path / "demo.partial.csv.json").read_text())
+    assert page["complete"] is False
+    assert page["frames"] == (tmp_path / "demo.partial.csv").read_text().count("\n") - 1
+
+
+def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="cannot be written: "):
+        list(Csv(str(tmp_path / "out" / "a.csv")).run([frame()]))
+
+
+def test_threads_change_no_byte(tmp_path: Path) -> None:
+    written = []
+    for threads in (True, False):
+        path = tmp_path / f"{threads}.csv"
+        text = "stages:\n  - demo: {frames: 20, faces: 2}\n  - detect\n  - csv"
+        assert sum(1 for _ in Pipeline.parse(text, {"csv.path": str(path), "threads": threads})) == 20
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+    assert written[0].count(b"\n") > 20
+
+
+def test_no_frame_leaves_no_file(tmp_path: Path) -> None:
+    assert list(Csv(str(tmp_path / "a.csv")).run([])) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_that_rounds_to_zero_has_no_sign(tmp_path: Path) -> None:
+    _, row = write(tmp_path / "a.csv", frame(Face((-0.001, -0.004, 2, 2), 0.5)))
+    assert row.split(",")[7:9] == ["0.00", "0.00"]
+
+
+def test_the_page_knows_the_input_and_what_was_lost_of_it(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"a video")
+    one = frame()
+    one.source.path, one.source.damaged, one.source.cut = clip, 2, "truncated"
+    one.source.provenance["weights"] = {"sha256": "ab"}
+    write(tmp_path / "a.csv", one)
+    page = json.loads((tmp_path / "a.csv.json").read_text())
+    assert page["input"]["sha256"] == hashlib.sha256(b"a video").hexdigest()
+    assert (page["complete"], page["input"]["damaged"], page["input"]["cut"]) == (False, 2, "truncated")
+    assert page["weights"] == {"sha256": "ab"}
+    assert one.source.outputs == [tmp_path / "a.csv", tmp_path / "a.csv.json"]
+
+
+def test_a_camera_has_no_end_so_stopping_it_is_a_good_one(tmp_path: Path) -> None:
+    camera = Source("cam", 4, 4, live=True)
+    written = Csv(str(tmp_path / "a.csv")).run(Frame(n, n, np.zeros((4, 4, 3), np.uint8), camera) for n in range(9))
+    next(written)
+    written.close()
+    assert json.loads((tmp_path / "a.csv.json").read_text())["complete"] is True
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_a_sentence_and_tears_no_row(small_disk: Path) -> None:
+    source = Source("talk", 4, 4)
+    frames = (Frame(n, n, np.zeros((4, 4, 3), np.uint8), source, [Face((0, 0, 1, 1), 0.5)]) for n in range(9999))
+    with pytest.raises(OutputError, match=r"a\.csv: cannot be written: No space left on device"):
+        list(Csv(str(small_disk / "a.csv")).run(frames))
+    text = (small_disk / "a.partial.csv").read_text()
+    assert text.endswith("\n")
+    assert text.count("\n") > 200
+    assert {line.count(",") for line in text.splitlines()} == {HEADER.count(",")}
+
+
+def test_a_killed_run_leaves_whole_rows_and_no_final_name(tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(f"stages:\n  - demo: {{frames: 100000}}\n  - csv: {{path: '{tmp_path}/a.csv'}}\n")
+    code = "import sys; from fervid.pipeline import Pipeline\nfor _ in Pipeline.load(sys.argv[1]): pass"
+    part, until = tmp_path / "a.csv.part", time.monotonic() + 60
+    with subprocess.Popen([sys.executable, "-c", code, config]) as run:
+        while not (part.exists() and part.stat().st_size > 2000) and time.monotonic() < until:
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv.part", "run.yaml"]
+    text = part.read_text()
+    assert text.endswith("\n")
+    assert [int(row.split(",")[1]) for row in text.splitlines()[1:]] == list(range(text.count("\n") - 1))
