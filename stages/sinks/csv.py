@@ -12,13 +12,17 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source
 from fervid.pipeline.output import output, partial, resolve
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.stage import Stage, register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 QUALITY = {
     "size": "square root of the box's area, pixels",
@@ -47,6 +51,7 @@ COLUMNS = {
     **{f"{emotion}_smooth": f"probability of {emotion} steadied over time, 0 to 1" for emotion in EMOTIONS},
     **QUALITY,
 }
+SCORES = ",".join(["%.4f"] * len(EMOTIONS))
 
 
 @register("csv")
@@ -102,13 +107,17 @@ def rows(frame: Frame) -> list[str]:
 
 def _cells(face: Face) -> str:
     x1, y1, x2, y2 = face.box
-    cells = ["" if face.track is None else str(face.track), face.status, f"{face.score:.4f}"]
-    cells += [f"{one:z.2f}" for one in (x1, y1, x2 - x1, y2 - y1)]
-    cells += [_number(getattr(face.quality, "overall", None)), face.emotion or "", _number(face.confidence)]
-    for scores in (face.emotions, face.smoothed):
-        cells += [""] * len(EMOTIONS) if scores is None else [f"{one:.4f}" for one in scores.tolist()]
-    cells += [_number(getattr(face.quality, name, None)) for name in QUALITY]
-    return ",".join(cells)
+    track, quality = "" if face.track is None else face.track, face.quality
+    return (
+        f"{track},{face.status},{face.score:.4f},{x1:z.2f},{y1:z.2f},{x2 - x1:.2f},{y2 - y1:.2f},"
+        f"{_number(quality.overall if quality else None)},{face.emotion or ''},{_number(face.confidence)},"
+        f"{_scores(face.emotions)},{_scores(face.smoothed)},"
+        + ",".join([_number(getattr(quality, name, None)) for name in QUALITY])
+    )
+
+
+def _scores(scores: NDArray[np.float32] | None) -> str:
+    return "," * (len(EMOTIONS) - 1) if scores is None else SCORES % tuple(scores.tolist())
 
 
 def _number(value: float | None) -> str:
