@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MEASURED = (0.02, 0.02, 0.03, 0.03)
+MEASURED = (0.03, 0.03, 0.04, 0.03)
 """How far a detection of cx, cy, height (in heights) and aspect is off: one standard deviation."""
-AGILITY = (2.0, 2.0, 0.5, 0.1)
+AGILITY = (0.7, 0.7, 0.2, 0.05)
 """How much the velocity of each changes in a second (per square root of one), in heights and aspects."""
 UNKNOWN = (1.0, 1.0, 0.3, 0.05)
 """How fast each may be moving when a face is first seen, per second."""
+HALF_LIFE = (4.0, 4.0, 0.3, 0.3)
+"""Seconds until half of a velocity is forgotten: a hidden face walks on, but does not go on growing."""
+DOUBT = 4
 
 
 class Motion:
@@ -45,13 +49,18 @@ class Motion:
         disturbed[rows, rows] = noise * seconds**3 / 3
         disturbed[rows, rows + 4] = disturbed[rows + 4, rows] = noise * seconds**2 / 2
         disturbed[rows + 4, rows + 4] = noise * seconds
-        self._filter.predict(F=np.eye(8) + np.eye(8, k=4) * seconds, Q=disturbed)
+        kept = np.exp2(-seconds / np.array(HALF_LIFE))
+        forward = np.eye(8)
+        forward[rows, rows + 4] = (1 - kept) * HALF_LIFE / math.log(2)
+        forward[rows + 4, rows + 4] = kept
+        self._filter.predict(F=forward, Q=disturbed)
 
-    def update(self, box: Box) -> None:
-        """Correct the forecast by a detection."""
+    def update(self, box: Box, score: float = 1.0) -> None:
+        """Correct the forecast by a detection. A face that is half hidden scores low, and its box is off."""
         import numpy as np
 
-        self._filter.update(_measure(box), R=np.diag(np.square(MEASURED) * _scale(self.height)[:4]))
+        doubt = 1 / max(score, 0.1) ** DOUBT
+        self._filter.update(_measure(box), R=np.diag(np.square(MEASURED) * _scale(self.height)[:4]) * doubt)
 
     @property
     def height(self) -> float:

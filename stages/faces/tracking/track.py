@@ -82,6 +82,10 @@ class Track:
         self._settle(self.waiting, keep=True)
         self.waiting = []
 
+    def trust_gap(self) -> None:
+        """Keep what was predicted: nobody has looked since."""
+        self._settle(self.gap, keep=True)
+
     def give_up_gap(self) -> None:
         """Drop what was predicted: the face did not come back in time."""
         self._settle(self.gap, keep=False)

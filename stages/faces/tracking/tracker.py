@@ -30,12 +30,14 @@ class Tracker:
     tracks: list[Track] = field(default_factory=list)
     time: float = 0.0
     ids: int = 0
+    searches: int = 0
 
     def update(self, time: float, faces: Sequence[Face], *, searched: bool = True) -> list[Sighting]:
         """Take the detections of a frame; return its faces, found and predicted."""
         self._predict(time)
         sightings: list[Sighting] = []
         if searched:
+            self.searches += 1
             pairs, rest = self._match([face for face in faces if usable(face)])
             sightings += self._update(pairs)
             sightings += self._spawn(rest)
@@ -47,6 +49,8 @@ class Tracker:
         """Settle what is open: nothing more will be found."""
         self._decide(math.inf)
         for track in self.tracks:
+            if track.id is not None and track.missed is None:
+                track.trust_gap()
             track.end()
 
     def _predict(self, time: float) -> None:
@@ -76,7 +80,7 @@ class Tracker:
 
     def _update(self, pairs: Iterable[tuple[Track, Face]]) -> list[Sighting]:
         for track, face in pairs:
-            track.motion.update(face.box)
+            track.motion.update(face.box, face.score)
         return [track.see(self.time, face) for track, face in pairs]
 
     def _spawn(self, faces: Iterable[Face]) -> list[Sighting]:
@@ -91,11 +95,15 @@ class Tracker:
             if track.id is not None:
                 continue
             due = time >= track.born + self.confirm
-            if track.score >= self.sure_score or (due and track.hits >= MOSTLY * track.searches):
+            if track.score >= self.sure_score or (due and self._proven(track)):
                 self.ids += 1
                 track.believe(self.ids)
             elif due:
                 track.forgotten = True
+
+    def _proven(self, track: Track) -> bool:
+        """Once is not enough, unless there was one search only: of a single picture."""
+        return track.hits >= MOSTLY * track.searches and (track.hits > 1 or self.searches == 1)
 
     def _prune(self) -> None:
         """Drop what is forgotten or lost for too long; leave gaps open that are too long to be bridged."""
