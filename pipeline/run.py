@@ -69,18 +69,19 @@ class Pipeline:
 
     def __iter__(self) -> Generator[Frame]:
         frames: Iterable[Frame] = ()
-        before: Stage | None = None
+        handed = False
         try:
             with ExitStack() as stack:
                 for number, stage in enumerate(self.stages):
-                    ahead = before if self.threads and before and (before.live or stage.detached) else None
-                    if ahead:
-                        made = hand_over(frames, self._stop, 1 if ahead.live else 4, newest=ahead.live)
-                        frames = stack.enter_context(_closing(made))
-                    frames = stack.enter_context(_closing(self._run(stage, frames, number, waits=ahead is not None)))
-                    if before is None:
+                    if self.threads and number and stage.detached and not handed:
+                        frames, handed = stack.enter_context(_closing(hand_over(frames, self._stop))), True
+                    frames = stack.enter_context(_closing(self._run(stage, frames, number, waits=handed)))
+                    if not number:
                         frames = stack.enter_context(_closing(self._watch(frames)))
-                    before = stage
+                    handed = self.threads and stage.live
+                    if handed:
+                        made = hand_over(frames, self._stop, 1, newest=True)
+                        frames = stack.enter_context(_closing(made))
                 stack.callback(self._stop.set)
                 yield from frames
         finally:

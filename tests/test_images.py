@@ -1,0 +1,68 @@
+"""The images source: a folder in natural order, upright, with what cannot be read counted."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from fervid.pipeline import Frame, Pipeline
+from fervid.pipeline.errors import InputError
+
+
+def read(path: Path | str, **options: float) -> list[Frame]:
+    settings = {"images.path": str(path), **{f"images.{key}": value for key, value in options.items()}}
+    return list(Pipeline.parse("stages:\n  - images", settings))
+
+
+def paint(path: Path, value: int, shape: tuple[int, int] = (20, 30)) -> None:
+    cv2.imwrite(str(path), np.full((*shape, 3), value, np.uint8))
+
+
+def test_pictures_come_in_natural_order_with_their_times(tmp_path: Path) -> None:
+    for value, name in enumerate(["a1.png", "a2.png", "a10.png"]):
+        paint(tmp_path / name, value)
+    frames = read(tmp_path, fps=2)
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 1, 2]
+    assert [frame.time for frame in frames] == [0, 0.5, 1.0]
+    assert frames[0].source.name == tmp_path.name
+    assert frames[0].source.length == 3
+
+
+def test_a_pattern_picks(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", 1)
+    paint(tmp_path / "b.jpg", 2)
+    assert len(read(tmp_path / "*.jpg")) == 1
+
+
+def test_what_is_no_picture_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(tmp_path / "good.png", 1)
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    frames = read(tmp_path)
+    assert [frame.index for frame in frames] == [0]
+    assert frames[0].source.damaged == 1
+    assert "bad.jpg: cannot be read as a picture" in caplog.text
+
+
+def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (40, 20))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    assert read(tmp_path)[0].image.shape == (40, 20, 3)
+
+
+def test_a_picture_that_claims_to_be_huge_is_not_opened(tmp_path: Path) -> None:
+    paint(tmp_path / "good.png", 1)
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    assert read(tmp_path)[0].source.damaged == 1
+
+
+def test_nothing_to_read_is_a_sentence(tmp_path: Path) -> None:
+    for path, words in [(tmp_path, "holds no picture"), (tmp_path / "none", "no such folder")]:
+        with pytest.raises(InputError, match=words):
+            read(path)
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="none of its 1 pictures can be read"):
+        read(tmp_path)
