@@ -57,7 +57,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     return [
         Job(
             path=source,
-            label=os.path.relpath(source),
+            label=_label(source),
             text=text,
             origin=str(path),
             overrides={
@@ -113,8 +113,9 @@ def _videos(folder: Path, out: Path) -> list[Path]:
 
 
 def _base(given: Sequence[str]) -> Path:
-    """The deepest folder that holds all that was given."""
-    return Path(os.path.commonpath([_folder(name) for name in given]))
+    """The deepest folder that holds all that was given and is there."""
+    there = [name for name in given if os.path.lexists(name) or glob.has_magic(name)]
+    return Path(os.path.commonpath([_folder(name) for name in there or given]))
 
 
 def _folder(name: str) -> str:
@@ -140,6 +141,12 @@ def _places(inputs: Sequence[Path], base: Path, out: Path) -> list[Path]:
         both = " and ".join(str(path) for path, place in zip(inputs, places, strict=True) if place == twice[0])
         raise ConfigError(f"{both} would write to the same files, {twice[0]}; rename one")
     return places
+
+
+def _label(path: Path) -> str:
+    """The path as one would type it."""
+    near = os.path.relpath(path)
+    return str(path) if near.startswith("..") else near
 
 
 def _plain(name: str) -> str:

@@ -96,7 +96,7 @@ def _python_says(code: str) -> subprocess.CompletedProcess[str]:
 
 def _ffmpeg() -> Finding:
     try:
-        import imageio_ffmpeg  # type: ignore[import-untyped]
+        import imageio_ffmpeg
 
         path = imageio_ffmpeg.get_ffmpeg_exe()
         first = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout

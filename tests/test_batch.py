@@ -79,6 +79,21 @@ def test_files_keep_the_folders_below_the_one_that_holds_all(folder: Path) -> No
     }
 
 
+def test_what_is_missing_does_not_move_the_others(folder: Path) -> None:
+    assert places(folder, "talks/p1/b.MOV", "/nowhere/c.mp4") == {
+        "talks/p1/b.MOV": "out/b.txt",
+        "/nowhere/c.mp4": "out/c.txt",
+    }
+
+
+def test_folders_are_handed_to_a_source_that_reads_them(folder: Path) -> None:
+    config = written(folder, SINK, "- images: {path: photos}")
+    jobs = batch.plan(config, {}, ["talks/p1", "talks/p2"], Path("out"))
+    assert [job.overrides for job in jobs] == [
+        {"images#1.path": f"{folder}/talks/{name}", "probe_sink#1.path": f"out/{name}.txt"} for name in ("p1", "p2")
+    ]
+
+
 def test_patterns_are_matched_from_their_fixed_part(folder: Path) -> None:
     expected = {"talks/p1/b.MOV": "out/p1/b.txt", "talks/p2/b.MOV": "out/p2/b.txt"}
     assert places(folder, "talks/*/b.MOV") == expected

@@ -102,3 +102,41 @@ def test_a_listing_into_a_closed_pipe_ends_quietly() -> None:
     command = f"{sys.executable} -c '{MAIN}' schema | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("{", "")
+
+
+CHAIN = """
+- demo: {{frames: 2000, width: 160, height: 128}}
+- probe_pass: {{delay: 0.005}}
+- video: {{path: '{0}/{{name}}.mp4'}}
+- csv: {{path: '{0}/{{name}}.csv'}}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_video_and_a_csv_that_were_stopped_can_be_read(tmp_path: Path, number: signal.Signals) -> None:
+    import av
+
+    process = start(tmp_path, CHAIN.format(tmp_path))
+    until(tmp_path / "demo.csv.part", 20)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 128 + number, errors
+    rows = (tmp_path / "demo.partial.csv").read_text().splitlines()[1:]
+    with av.open(str(tmp_path / "demo.partial.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == len(rows)
+    assert [row.split(",")[1] for row in rows] == [str(index) for index in range(len(rows))]
+    assert not [
+        path.name for path in tmp_path.iterdir() if path.name.startswith("demo.") and ".partial." not in path.name
+    ]
+
+
+def test_a_video_and_a_csv_that_were_killed_have_no_final_name_and_whole_rows(tmp_path: Path) -> None:
+    process = start(tmp_path, CHAIN.format(tmp_path))
+    until(tmp_path / "demo.csv.part", 20)
+    process.kill()
+    process.communicate(timeout=20)
+    text = (tmp_path / "demo.csv.part").read_text()
+    header, *rows = text.splitlines()
+    assert text.endswith("\n")
+    assert {row.count(",") for row in rows} == {header.count(",")}
+    assert not {"demo.csv", "demo.mp4", "demo.partial.csv", "demo.partial.mp4"} & {p.name for p in tmp_path.iterdir()}

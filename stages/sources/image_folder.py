@@ -74,6 +74,7 @@ class ImageFolder(Stage):
     needs = frozenset()
     gives = frozenset({"frames", "target", "faces"})
     input = "path"
+    folders = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         items = [item for item in self._items() if self.split in ("all", item.split)]

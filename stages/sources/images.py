@@ -39,6 +39,7 @@ class Images(Stage):
     needs = frozenset()
     gives = frozenset({"frames"})
     input: ClassVar[str | None] = "path"
+    folders: ClassVar[bool] = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         paths = _paths(self.path)
