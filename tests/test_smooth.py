@@ -38,7 +38,7 @@ def face(given: float | np.ndarray | None, track: int | None = 1) -> Face:
 
 
 def stream(given: Iterable[Sequence[Face]], step: float = 0.1, threshold: float | None = None) -> Iterator[Frame]:
-    source = Source("given", 8, 8)
+    source = Source("given", 64, 64)
     if threshold is not None:
         source.provenance["weights"] = {"uncertain_below": threshold}
     source.reopen = lambda: (Frame(n, n * step, picture(n), source) for n in range(10**6))
@@ -47,7 +47,7 @@ def stream(given: Iterable[Sequence[Face]], step: float = 0.1, threshold: float 
 
 
 def picture(n: int) -> np.ndarray:
-    return np.full((8, 8, 3), n % 256, np.uint8)
+    return np.full((64, 64, 3), n % 256, np.uint8)
 
 
 def smooth(values: Iterable[float | np.ndarray | None], step: float = 0.1, threshold: float | None = None, **options):
