@@ -233,6 +233,7 @@ class Shot(NamedTuple):
     """A frame as the trackers get it."""
 
     time: float
+    image: Picture
     faces: list[Face]
     truth: list[Truth]
 
@@ -260,14 +261,14 @@ def detections(crowd: Crowd) -> list[Shot]:
     """What `detect` finds in the scene."""
     truths = [truth for _, truth in crowd.shots()]
     frames = Pipeline([crowd, Detect(min_score=0.5)])
-    return [Shot(frame.time, frame.faces, truths[frame.index]) for frame in frames]
+    return [Shot(frame.time, frame.image, frame.faces, truths[frame.index]) for frame in frames]
 
 
 def tracked(shots: list[Shot], **options: float) -> Tracks:
     """What `track` makes of them."""
-    source, image = Source("crowd", WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    source = Source("crowd", WIDTH, HEIGHT)
     frames = (
-        Frame(index, shot.time, image, source, [replace(face) for face in shot.faces])
+        Frame(index, shot.time, shot.image, source, [replace(face) for face in shot.faces])
         for index, shot in enumerate(shots)
     )
     return [[(face.track or 0, face.box) for face in frame.faces] for frame in Track(**options).run(frames)]

@@ -47,7 +47,7 @@ class Track(Stage):
         tracker = Tracker(self.min_score, self.sure_score, self.confirm, self.coast, self.max_gap)
         held: deque[tuple[Frame, list[Sighting]]] = deque()
         for frame in frames:
-            held.append((frame, tracker.update(frame.time, frame.faces, searched=frame.searched)))
+            held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=frame.searched)))
             room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
             while held and (len(held) > room or _settled(held[0][1])):
                 yield _kept(*held.popleft())

@@ -1,11 +1,12 @@
-"""Say which detection is which face: by overlap and by distance, all pairs weighed together."""
+"""Say which detection is which face: by overlap, distance, size and looks, all pairs weighed together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.pipeline.frame import Box
+from fervid.stages.faces.tracking.look import Look, difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,36 +18,49 @@ REACH = 0.6
 """How far apart two centres may be, in mean heights."""
 RATIO = 1.6
 """How many times higher one box may be than the other."""
+SAME = 0.5
+"""From this IoU on, a face may look as it will: a hand or a flash of light may change it."""
+STRANGE = 36.0
+"""Else it must not look more different than this, in grey levels."""
+PATIENCE = 0.1
+"""What a second of absence costs."""
 IMPOSSIBLE = 1e6
 
 
-def match(expected: Sequence[Box], slack: Sequence[float], found: Sequence[Box]) -> list[tuple[int, int]]:
-    """Pairs of indices into `expected` and `found`, so that the sum of their costs is least (Kuhn 1955).
+class Candidate(NamedTuple):
+    """A face that is expected or found somewhere."""
 
-    Args:
-        slack: of each expected box, how much farther than usual it may have moved, in heights.
-    """
+    box: Box
+    look: Look | None = None
+    slack: float = 0.0
+    """How much farther than usual it may have moved, in heights."""
+
+
+def match(expected: Sequence[Candidate], found: Sequence[Candidate]) -> list[tuple[int, int]]:
+    """Pairs of indices into `expected` and `found`, so that the sum of their costs is least (Kuhn 1955)."""
     if not expected or not found:
         return []
     from scipy.optimize import linear_sum_assignment
 
-    cost = costs(expected, slack, found)
+    cost = costs(expected, found)
     rows, columns = linear_sum_assignment(cost)
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < IMPOSSIBLE]
 
 
-def costs(expected: Sequence[Box], slack: Sequence[float], found: Sequence[Box]) -> Matrix:
-    """Half of it 1 - IoU, half the distance in heights, and what makes a pair less likely: sizes that differ, slack."""
+def costs(expected: Sequence[Candidate], found: Sequence[Candidate]) -> Matrix:
+    """Missing overlap, distance, and what makes a pair less likely: other sizes, other looks, a long absence."""
     import numpy as np
 
-    a, b = np.array(expected, float)[:, None], np.array(found, float)[None]
-    size_a, size_b = a[..., 2:] - a[..., :2], b[..., 2:] - b[..., :2]
-    height = (size_a[..., 1] + size_b[..., 1]) / 2
-    reach = REACH + np.array(slack, float)[:, None]
-    distance = np.linalg.norm((a[..., 2:] + a[..., :2] - b[..., 2:] - b[..., :2]) / 2, axis=-1) / height
-    ratio = np.maximum(size_a[..., 1] / size_b[..., 1], size_b[..., 1] / size_a[..., 1])
-    cost = (1 - iou(a, b)) / 2 + distance / 2 + (ratio - 1) / 2 + np.array(slack, float)[:, None] / 4
-    return np.where((distance < reach) & (ratio < RATIO + np.array(slack, float)[:, None] / 2), cost, IMPOSSIBLE)
+    a, b = np.array([one.box for one in expected])[:, None], np.array([one.box for one in found])[None]
+    slack = np.array([one.slack for one in expected])[:, None]
+    strange = np.array([[difference(one.look, other.look) for other in found] for one in expected])
+    heights_a, heights_b = a[..., 3] - a[..., 1], b[..., 3] - b[..., 1]
+    distance = np.linalg.norm(a[..., 2:] + a[..., :2] - b[..., 2:] - b[..., :2], axis=-1) / (heights_a + heights_b)
+    ratio = np.maximum(heights_a / heights_b, heights_b / heights_a)
+    overlap = iou(a, b)
+    possible = (distance < REACH + slack) & (ratio < RATIO + slack / 2) & ((strange < STRANGE) | (overlap > SAME))
+    cost = (1 - overlap + distance + ratio - 1) / 2 + slack * PATIENCE + strange / 80
+    return np.where(possible, cost, IMPOSSIBLE)
 
 
 def iou(a: Matrix, b: Matrix) -> Matrix:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fervid.pipeline.frame import Box, Face
+from fervid.stages.faces.tracking.look import Look
 from fervid.stages.faces.tracking.motion import Motion
+
+MEMORY = 0.5
+"""Seconds until half of what a face looked like is replaced by what it looks like now."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +40,8 @@ class Track:
     """The last detection."""
     score: float = 0.0
     """Of the last detection."""
+    look: Look | None = None
+    """How the face has looked of late."""
     id: int | None = None
     forgotten: bool = False
     hits: int = 0
@@ -65,6 +71,12 @@ class Track:
         if self.id is not None:
             self.believe(self.id)
         return seen
+
+    def remember(self, look: Look | None, seconds: float) -> None:
+        """Let the new look count the more, the longer ago the last one was."""
+        if look is not None:
+            share = 1.0 if self.look is None else 1 - 0.5 ** (seconds / MEMORY)
+            self.look = look if self.look is None else self.look + (look - self.look) * share
 
     def miss(self, time: float) -> None:
         """Note a search in vain."""

@@ -5,17 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.pipeline.frame import Face
-from fervid.stages.faces.tracking.matching import match
+from fervid.stages.faces.tracking.look import Look, look
+from fervid.stages.faces.tracking.matching import Candidate, match
 from fervid.stages.faces.tracking.motion import Motion
 from fervid.stages.faces.tracking.track import Sighting, Track
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOSTLY = 2 / 3
 """The share of searched frames in which a doubtful face must have been found."""
 
 FARTHEST = 1e6
 """Pixels; no picture reaches farther."""
+
+
+class Found(NamedTuple):
+    """A detection, and how the face looks where that is known."""
+
+    face: Face
+    look: Look | None
 
 
 @dataclass(slots=True)
@@ -32,13 +45,16 @@ class Tracker:
     ids: int = 0
     searches: int = 0
 
-    def update(self, time: float, faces: Sequence[Face], *, searched: bool = True) -> list[Sighting]:
-        """Take the detections of a frame; return its faces, found and predicted."""
+    def update(
+        self, time: float, faces: Sequence[Face], image: NDArray[np.uint8] | None = None, *, searched: bool = True
+    ) -> list[Sighting]:
+        """Take the detections of a frame; return its faces, found and predicted. The image tells apart who meets."""
         self._predict(time)
         sightings: list[Sighting] = []
         if searched:
             self.searches += 1
-            pairs, rest = self._match([face for face in faces if usable(face)])
+            found = [Found(face, None if image is None else look(image, face.box)) for face in faces if usable(face)]
+            pairs, rest = self._match(found)
             sightings += self._update(pairs)
             sightings += self._spawn(rest)
         self._decide(self.time)
@@ -61,33 +77,35 @@ class Tracker:
             track.motion.predict(seconds)
         self._drop([track for track in self.tracks if not track.motion.sound])
 
-    def _match(self, faces: list[Face]) -> tuple[list[tuple[Track, Face]], list[Face]]:
+    def _match(self, faces: list[Found]) -> tuple[list[tuple[Track, Found]], list[Found]]:
         """Sure detections choose first; doubtful ones go on with what these left (ByteTrack, Zhang et al. 2022)."""
-        pairs: list[tuple[Track, Face]] = []
-        rest: list[Face] = []
+        pairs: list[tuple[Track, Found]] = []
+        rest: list[Found] = []
         tracks = self.tracks
         for sure in (True, False):
-            some = [face for face in faces if (face.score >= self.sure_score) is sure]
-            lost = [track.lost(self.time) for track in tracks]
-            found = dict(match([track.motion.box for track in tracks], lost, [face.box for face in some]))
+            some = [one for one in faces if (one.face.score >= self.sure_score) is sure]
+            expected = [Candidate(track.motion.box, track.look, track.lost(self.time)) for track in tracks]
+            found = dict(match(expected, [Candidate(one.face.box, one.look) for one in some]))
             pairs += [(tracks[row], some[column]) for row, column in found.items()]
             taken = set(found.values())
-            rest += [face for column, face in enumerate(some) if column not in taken]
+            rest += [one for column, one in enumerate(some) if column not in taken]
             tracks = [track for row, track in enumerate(tracks) if row not in found]
         for track in tracks:
             track.miss(self.time)
         return pairs, rest
 
-    def _update(self, pairs: Iterable[tuple[Track, Face]]) -> list[Sighting]:
-        for track, face in pairs:
+    def _update(self, pairs: Iterable[tuple[Track, Found]]) -> list[Sighting]:
+        for track, (face, seen) in pairs:
             track.motion.update(face.box, face.score)
-        return [track.see(self.time, face) for track, face in pairs]
+            if face.score >= self.sure_score:
+                track.remember(seen, self.time - track.found)
+        return [track.see(self.time, face) for track, (face, _) in pairs]
 
-    def _spawn(self, faces: Iterable[Face]) -> list[Sighting]:
-        begun = [face for face in faces if face.score >= self.min_score]
-        new = [Track(Motion(face.box), self.time) for face in begun]
+    def _spawn(self, found: Iterable[Found]) -> list[Sighting]:
+        begun = [one for one in found if one.face.score >= self.min_score]
+        new = [Track(Motion(face.box), self.time, look=seen) for face, seen in begun]
         self.tracks = self.tracks + new
-        return [track.see(self.time, face) for track, face in zip(new, begun, strict=True)]
+        return [track.see(self.time, one.face) for track, one in zip(new, begun, strict=True)]
 
     def _decide(self, time: float) -> None:
         """Believe in a face that is sure, or that was found in most searches; forget any other in good time."""
