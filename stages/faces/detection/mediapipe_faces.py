@@ -1,0 +1,123 @@
+"""MediaPipe's two face networks behind one signature: a small picture in, faces in shares of its size out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fervid.pipeline.errors import ModelError
+from fervid.pipeline.frame import Face
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+
+Finder = Callable[["Picture"], list[Face]]
+"""Takes RGB."""
+
+MISSING = "this mediapipe carries no {} face detector; install mediapipe==0.10.21"
+
+
+@contextmanager
+def short_range(min_score: float, model: Path | None) -> Iterator[Finder]:
+    """The network for faces within two metres, through the Tasks API: 1 to 2 ms a picture.
+
+    Raises:
+        ModelError: the network is not where it should be, or is none.
+    """
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions
+    from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
+
+    inside = Path(mediapipe.__file__).parent / "modules/face_detection/face_detection_short_range.tflite"
+    path = model or inside
+    if not path.is_file():
+        raise ModelError(f"{path}: no such face detector" if model else MISSING.format("short-range"))
+    options = FaceDetectorOptions(BaseOptions(model_asset_path=str(path)), min_detection_confidence=min_score)
+
+    def find(picture: Picture) -> list[Face]:
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
+        height, width = picture.shape[:2]
+        return [_near(one, width, height) for one in detector.detect(image).detections]
+
+    with _silent():
+        try:
+            detector = FaceDetector.create_from_options(options)
+            find(_blank())
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{path}: not a short-range face detector of MediaPipe") from error
+    try:
+        yield find
+    finally:
+        detector.close()
+
+
+@contextmanager
+def full_range(min_score: float) -> Iterator[Finder]:
+    """The network for faces within five metres, 3 to 4 ms a picture; it never reports a score below 0.6.
+
+    The Tasks API cannot run it (it counts the short range's anchors), so this takes MediaPipe's older graph.
+
+    Raises:
+        ModelError: a version of MediaPipe without it.
+    """
+    import mediapipe
+
+    if not hasattr(mediapipe, "solutions"):
+        raise ModelError(MISSING.format("full-range"))
+
+    def find(picture: Picture) -> list[Face]:
+        found = (_far(one) for one in detector.process(picture).detections or [])
+        return [face for face in found if face.score >= min_score]
+
+    with _silent():
+        detector = mediapipe.solutions.face_detection.FaceDetection(min_score, model_selection=1)
+        find(_blank())
+    try:
+        yield find
+    finally:
+        detector.close()
+
+
+def _near(found: Any, width: int, height: int) -> Face:
+    import numpy as np
+
+    box = found.bounding_box
+    x, y = box.origin_x / width, box.origin_y / height
+    points = np.array([(p.x, p.y) for p in found.keypoints], np.float32)
+    return Face((x, y, x + box.width / width, y + box.height / height), float(found.categories[0].score), points)
+
+
+def _far(found: Any) -> Face:
+    import numpy as np
+
+    box = found.location_data.relative_bounding_box
+    points = np.array([(p.x, p.y) for p in found.location_data.relative_keypoints], np.float32)
+    return Face((box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height), float(found.score[0]), points)
+
+
+def _blank() -> Picture:
+    import numpy as np
+
+    return np.zeros((128, 128, 3), np.uint8)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what native libraries print while they start from the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
