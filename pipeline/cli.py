@@ -314,9 +314,9 @@ def doctor() -> None:
     for finding in examine():
         colour, mark = {True: ("green", "ok"), False: ("red", "NO"), None: ("yellow", "--")}[finding.fine]
         click.secho(f"{mark}  ", fg=colour, nl=False)
-        click.echo(f"{finding.what:<16} {finding.found}")
+        click.echo(f"{finding.what:<18} {finding.found}")
         if finding.advice:
-            click.echo(f"    {'':<16} {finding.advice}")
+            click.echo(f"    {'':<18} {finding.advice}")
         well = well and finding.fine is not False
     click.echo("fervid can run." if well else "fervid cannot run as it should: see the lines that begin with NO.")
     sys.exit(0 if well else 1)

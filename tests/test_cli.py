@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from tiny import saved
 
 from fervid.pipeline.cli import app
 from fervid.pipeline.stage import names
@@ -32,6 +33,12 @@ def written(folder: Path, stages: str, name: str = "a.yaml") -> str:
     return str(path)
 
 
+def _processor_time() -> float:
+    """Seconds that ended children took; on an idle machine that is the time one waits for them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class TestStart:
     @pytest.mark.parametrize(
         ("arguments", "seconds"), [(["--help"], 0.25), (["validate", str(ROOT / "configs" / "file.yaml")], 0.6)]
@@ -41,14 +48,15 @@ class TestStart:
             "import sys, atexit; from fervid.pipeline.cli import main\n"
             f"atexit.register(lambda: print('loaded', sorted({set(HEAVY) - {'numpy'}} & sys.modules.keys())))\nmain()"
         )
-        spent = []
-        for _ in range(5):
-            began = time.perf_counter()
+        for _ in range(3):
+            began = _processor_time()
             done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-            spent.append(time.perf_counter() - began)
+            spent = _processor_time() - began
             assert done.returncode == 0, done.stderr
             assert done.stdout.endswith("loaded []\n")
-        assert min(spent) < seconds
+            if spent < seconds:
+                return
+        pytest.fail(f"took {spent:.2f} seconds")
 
     def test_it_says_its_version(self) -> None:
         assert call("--version").output == f"fervid {metadata.version('fervid')}\n"
@@ -219,8 +227,37 @@ class TestLooking:
             assert done.exit_code == 0
             assert done.output.startswith(f"{name}: ")
 
-    def test_models_are_listed(self) -> None:
+
+class TestModels:
+    def test_networks_and_weights_are_listed(self) -> None:
         done = call("models", "list")
         assert done.output.startswith("networks\n")
         assert "  cnn3           The smallest network" in done.output
-        assert call("models", "show", "nonsense").exit_code == 6
+        assert done.output.count("\nweights\n") == 1
+
+    def test_a_card_is_shown(self, tmp_path: Path) -> None:
+        path = saved(tmp_path, seed=3, notes={"known_failures": "all"})
+        shown = yaml.safe_load(call("models", "show", str(path)).output)
+        assert shown["network"] == "tiny"
+        assert shown["notes"] == {"known_failures": "all"}
+        assert shown["labels"][3] == "happy"
+        assert "figures" not in shown
+
+    def test_what_is_not_there_is_said(self) -> None:
+        done = call("models", "show", "nonsense")
+        assert done.exit_code == 6
+        assert done.output.startswith("fervid: no weights 'nonsense'")
+
+    def test_an_export_says_how_well_it_agrees(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = call("models", "export", str(saved(tmp_path)))
+        assert done.exit_code == 0, done.output
+        first, second = done.output.splitlines()
+        assert first == "tiny.onnx: the same label on 100.00% of 128 faces"
+        assert second.startswith("largest difference of a probability: ")
+        assert (tmp_path / "tiny.onnx").is_file()
+
+    def test_eight_bits_need_faces(self, tmp_path: Path) -> None:
+        done = call("models", "export", str(saved(tmp_path)), "--int8", "--out", str(tmp_path / "a.int8.onnx"))
+        assert done.exit_code == 6
+        assert done.output.startswith("fervid: int8 needs faces to measure its ranges on")

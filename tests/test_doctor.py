@@ -74,9 +74,9 @@ def test_a_display_and_cameras_may_be_missing(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_needed_and_missing_ends_with_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     done = CliRunner().invoke(app, ["doctor"])
-    assert "NO  face detectors   missing\n" in done.output
+    assert "NO  face detectors     missing\n" in done.output
     assert done.exit_code == 1
     monkeypatch.setattr(doctor, "examine", lambda: [Finding("python", "3.11"), Finding("display", "none", None)])
     done = CliRunner().invoke(app, ["doctor"])
-    assert done.output == "ok  python           3.11\n--  display          none\nfervid can run.\n"
+    assert done.output == "ok  python             3.11\n--  display            none\nfervid can run.\n"
     assert done.exit_code == 0

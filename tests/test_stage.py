@@ -18,6 +18,7 @@ from fervid.pipeline.stage import FACTS, Stage, find
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for path in (ROOT / "stages").glob("*/*.py") if path.name != "__init__.py")
 HEAVY = {"av", "cv2", "ffmpeg", "filterpy", "matplotlib", "mediapipe", "onnxruntime", "openvino", "scipy", "torch"}
+PLACES = {"url": "rtsp://camera/live"}
 
 every_stage = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
@@ -26,6 +27,11 @@ def stage(path: Path) -> type[Stage]:
     cls = find(path.stem)
     assert cls is not None, f"{path}: registers no stage {path.stem!r}"
     return cls
+
+
+def required(cls: type[Stage]) -> dict[str, str]:
+    """Something for each option that has no default."""
+    return {name: PLACES.get(name, "name.x") for name in options.schema(cls).get("required", [])}
 
 
 @every_stage
@@ -60,8 +66,7 @@ def test_every_option_is_explained_on_its_field(path: Path) -> None:
 def test_it_is_frozen_and_builds_from_what_must_be_given(path: Path) -> None:
     cls = stage(path)
     assert dataclasses.is_dataclass(cls)
-    required = options.schema(cls).get("required", [])
-    built = options.build(cls, dict.fromkeys(required, "name.x"))
+    built = options.build(cls, required(cls))
     with pytest.raises(dataclasses.FrozenInstanceError):
         built.anything = 1  # type: ignore[attr-defined]
 
@@ -69,7 +74,7 @@ def test_it_is_frozen_and_builds_from_what_must_be_given(path: Path) -> None:
 @every_stage
 def test_its_defaults_are_within_its_own_bounds(path: Path) -> None:
     cls = stage(path)
-    built = options.build(cls, dict.fromkeys(options.schema(cls).get("required", []), "name.x"))
+    built = options.build(cls, required(cls))
     assert options.build(cls, options.values(built)) == built
 
 
