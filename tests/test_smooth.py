@@ -79,12 +79,12 @@ def run(text: str, frames: int = 10) -> list[Frame]:
 
 @pytest.mark.parametrize("parts", [1, 2, 10])
 def test_a_score_moves_halfway_in_one_half_life(parts: int) -> None:
-    faces = smooth([1.0] + [0.0] * 2 * parts, step=0.4 / parts, half_life=0.4)
+    faces = smooth([1.0] + [0.0] * 2 * parts, step=0.4 / parts, method="average", half_life=0.4)
     assert happy(faces)[::parts] == pytest.approx([1, 0.5, 0.25])
 
 
 def test_from_yaml() -> None:
-    faces = [frame.faces[0] for frame in run(f"- smooth: {{half_life: {1 / 24}}}", 3)]
+    faces = [frame.faces[0] for frame in run(f"- smooth: {{method: average, half_life: {1 / 24}}}", 3)]
     assert happy(faces) == pytest.approx([0, 0.5, 0.25])
     assert [one.confidence for one in faces] == pytest.approx([1, 0.5, 0.75])
 
@@ -102,8 +102,8 @@ def test_smoothed_scores_are_probabilities_and_calmer(method: str) -> None:
 
 def test_one_euro_follows_a_jump_sooner_and_rests_as_long() -> None:
     jump = [0.0] * 10 + [1.0] * 5
-    assert happy(smooth(jump, method="one_euro"))[-1] > happy(smooth(jump))[-1] + 0.05
-    assert happy(smooth(jump, method="one_euro", beta=0))[-1] <= happy(smooth(jump))[-1]
+    assert happy(smooth(jump))[-1] > happy(smooth(jump, method="average"))[-1] + 0.05
+    assert happy(smooth(jump, beta=0))[-1] <= happy(smooth(jump, method="average"))[-1]
 
 
 def test_one_euro_is_the_published_filter() -> None:
@@ -140,6 +140,13 @@ def test_a_predicted_face_keeps_the_scores_of_its_track(two_pass: bool) -> None:
     assert faces[2].emotions is None
 
 
+@pytest.mark.parametrize("method", ["average", "one_euro"])
+@pytest.mark.parametrize("rate", [10, 24, 60])
+def test_one_wrong_frame_changes_no_label(method: str, rate: int) -> None:
+    shown = smooth([0.0] * 10 + [1.0] + [0.0] * 10, step=1 / rate, method=method)
+    assert {one.emotion for one in shown} == {"neutral"}
+
+
 def test_the_label_changes_by_margin() -> None:
     shown = smooth([0.45, 0.54, 0.56, 0.46, 0.44], half_life=1e-6, margin=0.1, hold=100)
     assert [one.emotion for one in shown] == ["neutral", "neutral", "happy", "happy", "neutral"]
@@ -157,7 +164,7 @@ def test_a_best_score_below_the_networks_threshold_is_uncertain(two_pass: bool) 
     values = [scores(0.6, 0.3), scores(0.36, 0.34), scores(0.42, 0.3), scores(0.55, 0.3)]
     shown = smooth(values, half_life=1e-6, threshold=0.4, two_pass=two_pass)
     assert [one.emotion for one in shown] == ["happy", UNCERTAIN, UNCERTAIN, "happy"]
-    assert shown[1].confidence == pytest.approx(0.36)
+    assert shown[1].confidence == pytest.approx(0.36, abs=1e-4)
     assert all(one.emotion != UNCERTAIN for one in smooth(values, half_life=1e-6))
 
 
@@ -207,7 +214,7 @@ def test_two_passes_have_no_delay() -> None:
     step = [0.0] * 20 + [1.0] * 20
     assert happy(smooth(step, two_pass=True))[19] == pytest.approx(1 - happy(smooth(step, two_pass=True))[20], abs=1e-6)
     assert [one.emotion for one in smooth(step, two_pass=True, margin=0)].index("happy") == 20
-    assert [one.emotion for one in smooth(step, margin=0)].index("happy") > 22
+    assert [one.emotion for one in smooth(step, margin=0)].index("happy") > 20
 
 
 def test_two_passes_give_every_frame_its_own_picture() -> None:
@@ -266,7 +273,7 @@ def test_two_passes_refuse_a_changed_picture_before_them() -> None:
     Pipeline.parse(text.format(""))
 
 
-@pytest.mark.parametrize("options", ["", ": {method: one_euro}", ": {two_pass: true}"])
+@pytest.mark.parametrize("options", ["", ": {method: average}", ": {two_pass: true}"])
 def test_labels_on_a_real_face_do_not_flicker(clips: Path, options: str) -> None:
     if not list((ROOT / "models" / "weights").glob("fervid.*")):
         pytest.skip("models/weights holds no network yet")

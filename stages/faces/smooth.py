@@ -36,16 +36,16 @@ class _Memory:
 @register("smooth")
 @dataclass(frozen=True)
 class Smooth(Stage):
-    """Scores averaged over time in seconds, whatever the frame rate, and a label that changes only with reason.
+    """Scores steadied over seconds, whatever the frame rate, and a label that changes only with reason.
 
     Faces without a track pass unchanged. A face that is only predicted keeps the last scores of its track.
     """
 
-    method: Literal["average", "one_euro"] = "average"
-    """How: an exponential average, or the one-euro filter, which follows fast changes sooner."""
+    method: Literal["average", "one_euro"] = "one_euro"
+    """How: the one-euro filter, which is as calm on a still face but sooner at a new expression; or a plain average."""
     half_life: Annotated[float, Gt(0)] = 0.4
-    """Seconds until an old score counts half; for one_euro, of a face whose scores hardly move."""
-    beta: Annotated[float, Ge(0)] = 0.5
+    """Seconds until an old score counts half; one_euro shortens it while scores change fast."""
+    beta: Annotated[float, Ge(0)] = 0.3
     """Of one_euro: Hz by which its cutoff rises where a score moves by 1 a second; larger follows faster."""
     margin: Annotated[float, Ge(0), Le(1)] = 0.1
     """The label changes as soon as another leads the shown one by this much."""
