@@ -1,0 +1,1 @@
+"""How `draw` makes its picture: sprites, colours, and room for everything."""

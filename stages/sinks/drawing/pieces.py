@@ -1,0 +1,94 @@
+"""The words and bars of a face: its label, the panel of probabilities, and the stacked bar that fits a crowd."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from fervid.pipeline.frame import EMOTIONS
+from fervid.stages.sinks.drawing.colors import DARK, EMOTION, GREY, WHITE, Color
+from fervid.stages.sinks.drawing.layout import Place
+from fervid.stages.sinks.drawing.sprite import Sprite, glyphs, plate, write
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+
+
+@lru_cache(maxsize=256)
+def label(track: int | None, emotion: str, percent: str, color: Color, size: int) -> Sprite:
+    """Identity, emotion and probability on a plate with a stripe in the box's colour."""
+    words = [(f"#{track}", GREY, False)] if track is not None else []
+    words += [(emotion, color, True)] if emotion else []
+    words += [(percent, WHITE, False)] if percent else []
+    gap, height, stripe = round(size * 0.5), round(size * 1.7), max(2, round(size / 4))
+    widths = [glyphs(text, size, bold).shape[1] for text, _, bold in words]
+    sprite = plate(stripe + sum(widths) + gap * (len(words) + 1), height, size // 4)
+    sprite.ink[:, :stripe] = color
+    sprite.keep[:, :stripe] = 0
+    x = stripe + gap
+    for text, tint, bold in words:
+        x = write(sprite, text, x, height // 2, size, tint, bold=bold) + gap
+    return sprite
+
+
+class _Measures(NamedTuple):
+    """Of a panel, in pixels."""
+
+    text: int
+    pad: int
+    row: int
+    names: int
+    bar: int
+    half: int
+    """Half the height of a bar."""
+
+    def middle(self, number: int) -> int:
+        return self.pad + number * self.row + self.row // 2
+
+    @property
+    def left(self) -> int:
+        """Where the bars begin."""
+        return 2 * self.pad + self.names
+
+
+@lru_cache(maxsize=8)
+def _measures(size: int) -> _Measures:
+    text = max(9, round(size * 0.82))
+    names = max(glyphs(name, text).shape[1] for name in EMOTIONS)
+    return _Measures(text, round(size * 0.55), round(size * 1.12), names, round(size * 4.5), max(2, round(size * 0.24)))
+
+
+@lru_cache(maxsize=8)
+def panel(size: int) -> Sprite:
+    """The plate of the probabilities: the names, and a pale bar for each."""
+    of = _measures(size)
+    sprite = plate(of.left + of.bar + of.pad, 2 * of.pad + len(EMOTIONS) * of.row, size // 3)
+    for number, name in enumerate(EMOTIONS):
+        width, middle = glyphs(name, of.text).shape[1], of.middle(number)
+        write(sprite, name, of.pad + of.names - width, middle, of.text, (225, 225, 225))
+        sprite.ink[middle - of.half : middle + of.half, of.left : of.left + of.bar] += 40
+    return sprite
+
+
+def fill(image: Image, place: Place, scores: list[float], size: int) -> None:
+    """Draw the probabilities into a panel that was put at `place`."""
+    of = _measures(size)
+    left = place[0] + of.left
+    for number, (name, score) in enumerate(zip(EMOTIONS, scores, strict=True)):
+        middle = place[1] + of.middle(number)
+        image[middle - of.half : middle + of.half, left : left + round(of.bar * score)] = EMOTION[name]
+
+
+def stack(image: Image, place: Place, scores: list[float]) -> None:
+    """One bar, divided among the emotions."""
+    x1, y1, x2, y2 = place
+    image[max(0, y1 - 1) : y2 + 1, max(0, x1 - 1) : x2 + 1] = DARK
+    begin, done = x1, 0.0
+    for name, score in zip(EMOTIONS, scores, strict=True):
+        done += score
+        end = x1 + round((x2 - x1) * min(1.0, done))
+        image[y1:y2, begin:end] = EMOTION[name]
+        begin = end
