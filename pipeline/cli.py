@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def explain(error: Exception) -> int:
     raised = error.__cause__ if isinstance(error, StageError) else error
     unexplained = not isinstance(raised, FervidError | ImportError | MemoryError)
     hint = " (FERVID_DEBUG=1 shows where)" if unexplained and not debug else ""
-    click.echo(f"fervid: {sentence(error)}{hint}", err=True)
+    with suppress(OSError):
+        click.echo(f"fervid: {sentence(error)}{hint}", err=True)
     return error.exit_code if isinstance(error, FervidError) else 1
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import IO, TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -14,19 +17,44 @@ from fervid.pipeline.errors import redact
 
 
 class Stderr(Console):
-    """Prints text as it is; whoever stops reading does not stop the run."""
+    """Prints text as it is; a closed pipe or terminal does not stop the run."""
 
     def __init__(self) -> None:
-        super().__init__(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        file = cast(IO[str], _Forgiving())
+        super().__init__(file=file, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @property
     def lively(self) -> bool:
         """Whether a person watches, so that a line may be drawn anew."""
         return self.is_terminal and not self.is_dumb_terminal
 
-    def on_broken_pipe(self) -> None:
-        """Fall silent; rich would end the process."""
-        self.quiet = True
+
+class _Forgiving(io.TextIOBase):
+    """The standard error of the moment; that it cannot be written to could be told to nobody."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    @property
+    def _stream(self) -> TextIO:
+        """Not what rich puts in its place while a bar is shown."""
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr)
 
 
 @contextmanager

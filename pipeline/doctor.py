@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from fervid.pipeline.stage import find, names
 
 LOADED = ("cv2", "av", "mediapipe", "onnxruntime")
 """Modules with parts outside of Python, which can be installed and still not load."""
+OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 PATIENCE = 60  # seconds that one of them may take
 
 
@@ -36,6 +38,7 @@ def examine() -> Iterator[Finding]:
     """Look at everything, the network left alone."""
     yield _python()
     yield from _packages()
+    yield from _opencvs()
     for module in LOADED:
         yield _loads(module)
     yield _ffmpeg()
@@ -73,6 +76,18 @@ def _package(requirement: str, extra: str | None) -> Finding:
     if wanted.specifier.contains(version, prereleases=True):
         return Finding(wanted.name, version)
     return Finding(wanted.name, f"{version}, but fervid was made for {wanted.specifier}", False, install)
+
+
+def _opencvs() -> Iterator[Finding]:
+    """All of them own the folder cv2, so that those of different versions overwrite each other's files."""
+    found = {}
+    for name in OPENCVS:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{name} {version}" for name, version in found.items())
+        same = " ".join(f'"{name}>=4.11,<4.12"' for name in found)
+        yield Finding("opencv", f"{listed}: must be one version", False, f"pip install --force-reinstall {same}")
 
 
 def _loads(module: str) -> Finding:

@@ -21,10 +21,12 @@ from fervid.pipeline.batch import Job
 from fervid.pipeline.errors import redact, sentence
 from fervid.pipeline.frame import Source
 from fervid.pipeline.run import Pipeline
-from fervid.pipeline.signals import graceful
+from fervid.pipeline.signals import SIGNALS, graceful
 from fervid.pipeline.tally import losses
 
 REPORT = 0.5  # seconds between two messages of a worker about its frames
+TO_ALL = [number for number in SIGNALS if number != signal.SIGTERM]
+"""What a terminal sends to all processes; the parent alone answers it."""
 POLL = 0.2  # seconds between two looks at whether the batch shall stop
 
 
@@ -91,11 +93,12 @@ class Pool:
     def _start(self, job: Job) -> None:
         here, there = multiprocessing.get_context("spawn").Pipe()
         process = multiprocessing.get_context("spawn").Process(target=work, args=(there, self._level))
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a worker inherits it and leaves Ctrl-C to this process
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in TO_ALL}  # which a worker inherits
         try:
             process.start()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         there.close()
         self._busy[here] = (process, job)
         _send(here, job)

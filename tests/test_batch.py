@@ -210,10 +210,10 @@ def test_quiet_says_only_what_failed(folder: Path) -> None:
     assert "not a video" in call(folder, SINK, "talks/z.mkv", "--out", "out", "--quiet").stderr
 
 
-def slow(folder: Path) -> subprocess.Popen[str]:
+def slow(folder: Path, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     config = written(folder, SINK, "- probe_source: {frames: 10000, delay: 0.01}")
     command = [*COMMAND, str(config), "talks", "--out", "out", "--jobs", "2"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, start_new_session=True)
+    process = subprocess.Popen(command, stderr=stderr, text=True, cwd=folder, start_new_session=True)
     ends = time.monotonic() + 30
     while len(list(folder.rglob("*.part"))) < 2:
         assert time.monotonic() < ends
@@ -229,6 +229,16 @@ def test_ctrl_c_stops_all_in_order(folder: Path) -> None:
     assert errors.startswith("fervid: stopping; once more to stop at once\n")
     assert "0 of 5 inputs done, 5 stopped: " in errors
     assert "Traceback" not in errors
+    assert outputs(folder / "out") == ["a.partial.txt", "p1/b.partial.txt"]
+
+
+def test_a_terminal_that_goes_away_stops_all_in_order(folder: Path) -> None:
+    ours, theirs = os.openpty()
+    process = slow(folder, theirs)
+    os.close(theirs)
+    os.close(ours)
+    os.killpg(process.pid, signal.SIGHUP)
+    assert process.wait(20) == 129
     assert outputs(folder / "out") == ["a.partial.txt", "p1/b.partial.txt"]
 
 

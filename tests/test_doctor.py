@@ -45,6 +45,15 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     assert "pytest" not in {finding.what for finding in doctor.examine()}
 
 
+@pytest.mark.usefixtures("quick")
+def test_opencvs_of_two_versions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "4.12" if name == "opencv-python" else real(name))
+    finding = found("opencv")
+    assert finding.fine is False
+    assert finding.found.startswith("opencv-python 4.12, opencv-contrib-python 4.")
+
+
 def test_a_missing_system_library_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "Traceback ...\nImportError: libGL.so.1: cannot open shared object file: No such file or directory\n"
     monkeypatch.setattr(doctor, "_python_says", lambda _: SimpleNamespace(returncode=1, stderr=lines, stdout=""))
