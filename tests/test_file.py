@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import av
 import footage
 import numpy as np
 import pytest
@@ -92,6 +93,63 @@ def test_a_video_that_was_cut_short_says_so(tmp_path: Path, caplog: pytest.LogCa
     assert f"{len(frames)} of 50 frames" in caplog.text
 
 
+def test_every_whole_picture_before_a_cut_arrives(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "25", "-bf", "2", "-movflags", "+faststart")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    with av.open(str(clip)) as container:
+        whole = sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(video=0))
+    assert len(read(clip)) == whole
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
+def test_a_cut_shows_where_only_the_length_is_known(tmp_path: Path, name: str) -> None:
+    codec = ("-c:v", "libvpx-vp9", "-deadline", "realtime") if name == "a.webm" else ("-c:v", "libx264")
+    clip = footage.make(tmp_path / name, *codec, "-pix_fmt", "yuv420p", seconds=4, sound=name != "a.webm")
+    assert read(clip)[-1].source.cut is None
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    assert read(clip)[-1].source.cut == "truncated"
+
+
+def test_what_a_container_loses_without_a_word_is_seen_in_the_times(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = footage.make(tmp_path / "a.webm", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-g", "10", seconds=4)
+    blob = bytearray(clip.read_bytes())
+    middle = len(blob) // 2
+    blob[middle : middle + 6000] = bytes(6000)
+    clip.write_bytes(blob)
+    frames = read(clip)
+    assert len(frames) < 100
+    assert frames[0].source.provenance["missing_frames"] == 100 - len(frames)
+    assert f"room for {100 - len(frames)} more frames" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.h264"])
+def test_times_grow_where_the_container_has_none(tmp_path: Path, name: str) -> None:
+    clip = footage.make(tmp_path / name, "-c:v", "libx264", "-bf", "3", "-pix_fmt", "yuv420p")
+    assert [frame.time for frame in read(clip)] == pytest.approx([index / 25 for index in range(50)])
+
+
+def timed(path: Path, rule: str) -> Path:
+    """Fifty frames whose times in 1/25 s an expression of ffmpeg changes."""
+    return footage.make(path, "-c:v", "mjpeg", "-bsf:v", f"setts=ts={rule}".replace(",", "\\,"))
+
+
+def test_a_frame_that_the_container_puts_before_the_last_follows_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    times = [frame.time for frame in read(timed(tmp_path / "a.mkv", "TS-3*between(N,21,22)"))]
+    assert times[19:24] == pytest.approx([0.76, 0.8, 0.801, 0.802, 0.92])
+    assert "2 frames have no time that follows the last" in caplog.text
+
+
+def test_a_clock_that_was_set_back_goes_on(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.ts", "-c:v", "mpeg2video", "-bf", "0")
+    clip.write_bytes(clip.read_bytes() * 2)
+    times = np.array([frame.time for frame in read(clip)])
+    assert times - times[0] == pytest.approx(np.arange(100) / 25)
+
+
 def test_frames_that_an_edit_left_out_are_not_missing(clips: Path) -> None:
     assert read(clips / "no_face.mp4")[-1].source.cut is None
 
@@ -105,12 +163,38 @@ def test_reading_again_gives_the_same_frames(tmp_path: Path) -> None:
         np.testing.assert_array_equal(first.image, second.image)
 
 
+def test_damage_is_counted_once_however_often_it_is_read(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "10")
+    blob = bytearray(clip.read_bytes())
+    blob[len(blob) // 2 : len(blob) // 2 + 3000] = bytes(3000)
+    clip.write_bytes(blob)
+    source = read(clip)[0].source
+    damaged = source.damaged
+    assert damaged
+    assert source.reopen
+    assert list(source.reopen())
+    assert source.damaged == damaged
+
+
+def test_black_is_black_whatever_range_the_file_has(tmp_path: Path) -> None:
+    black = ("-vf", "drawbox=t=fill:c=black,scale=out_range=pc", "-color_range", "pc", "-pix_fmt", "yuv420p")
+    clip = footage.make(tmp_path / "full.webm", *black, "-c:v", "libvpx-vp9", "-deadline", "realtime", seconds=0.2)
+    assert read(clip)[0].image.max() <= 1
+    white = ("-vf", "drawbox=t=fill:c=white", "-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9", "-deadline", "realtime")
+    clip = footage.make(tmp_path / "limited.webm", *white, seconds=0.2)
+    assert read(clip)[0].image.min() >= 254
+
+
 def test_no_video_is_a_sentence(tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("no video")
     (tmp_path / "empty.mp4").touch()
     tone = footage.ffmpeg("-f", "lavfi", "-i", "sine=duration=1", str(tmp_path / "tone.m4a"))
     os.mkfifo(tmp_path / "pipe.mp4")
+    cover = footage.ffmpeg("-f", "lavfi", "-i", "testsrc2", "-frames:v", "1", str(tmp_path / "cover.png"))
+    song = ["-i", str(tone), "-i", str(cover), "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic"]
+    noise = footage.make(tmp_path / "noise.mp4", "-c:v", "mjpeg")
+    noise.write_bytes(_scramble(noise.read_bytes()))
     beheaded = footage.make(tmp_path / "beheaded.mp4")
     beheaded.write_bytes(beheaded.read_bytes()[:4000])
     said = {
@@ -118,6 +202,9 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
         tmp_path / "empty.mp4": "is empty",
         text: "no video",
         tone: "holds no video, only audio",
+        footage.ffmpeg(*song, str(tmp_path / "song.m4a")): "holds no video, only audio",
+        noise: "none of its pictures can be decoded",
+        Path("a\0.mp4"): "is no file name",
         tmp_path / "pipe.mp4": "is no ordinary file",
         tmp_path: "is a folder",
         beheaded: "index is missing",
@@ -126,6 +213,21 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words) as error:
             read(path)
         assert str(error.value).count("\n") == 0
+
+
+def _scramble(blob: bytes) -> bytes:
+    """The same file with its pictures gone and its index kept."""
+    start = blob.index(b"mdat") + 4
+    end = blob.index(b"moov") - 4
+    return blob[:start] + bytes(end - start) + blob[end:]
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    side = (16000).to_bytes(2, "little") * 2
+    bomb = tmp_path / "bomb.gif"
+    bomb.write_bytes(b"GIF89a" + side + b"\x80" + bytes(8) + b"," + bytes(4) + side + b"\0\2\2\x44\1\0;")
+    with pytest.raises(InputError, match="8192 x 8192"):
+        read(bomb)
 
 
 def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""From a decoded picture to the array that stages work on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+FULL_RANGE = 2
+"""FFmpeg's number for pictures whose black is 0 and not 16."""
+
+
+def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """Height x width x 3, as the picture was stored; OpenCV converts the usual format faster than swscale.
+
+    Both this and the video sink use BT.601 in limited range, whatever matrix the file names, so pixels that no stage
+    changes leave as they came. swscale runs on this thread alone: with its own it waits for busy cores.
+    """
+    import cv2
+
+    usual = picture.format.name == "yuv420p" and picture.color_range != FULL_RANGE
+    if usual and picture.width % 2 == 0 and picture.height % 2 == 0:
+        return cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2BGR_I420)  # type: ignore[return-value]
+    return picture.to_ndarray(format="bgr24", threads=1)  # type: ignore[return-value]
+
+
+def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+    """Turn as the camera's note says; `rotation` counts degrees against the clock."""
+    import numpy as np
+
+    turns = round(rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
