@@ -66,3 +66,50 @@ def test_nothing_to_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     with pytest.raises(InputError, match="none of its 1 pictures can be read"):
         read(tmp_path)
+
+
+def test_one_picture_is_read_whatever_its_name(tmp_path: Path) -> None:
+    paint(tmp_path / "a[1].png", 7)
+    frames = read(tmp_path / "a[1].png")
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [7]
+
+
+def test_sizes_may_differ(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", 1, (20, 30))
+    paint(tmp_path / "b.png", 1, (50, 40))
+    assert [frame.image.shape for frame in read(tmp_path)] == [(20, 30, 3), (50, 40, 3)]
+
+
+def test_grey_deep_and_transparent_pictures_become_bgr(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((4, 4), 90, np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((4, 4, 3), 90 * 257, np.uint16))
+    cv2.imwrite(str(tmp_path / "c.png"), np.full((4, 4, 4), 90, np.uint8))
+    for frame in read(tmp_path):
+        assert frame.image.dtype == np.uint8
+        assert frame.image.shape == (4, 4, 3)
+        assert (frame.image == 90).all()
+
+
+def test_the_record_says_which_frame_was_which_picture(tmp_path: Path) -> None:
+    for name in ("2.png", "10.png"):
+        paint(tmp_path / name, 1)
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    assert read(tmp_path)[0].source.provenance["pictures"] == ["2.png", "10.png"]
+
+
+def test_reading_again_gives_the_same_frames_and_counts_nothing_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for value, name in enumerate(("1.png", "3.png")):
+        paint(tmp_path / name, value)
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    frames = read(tmp_path)
+    caplog.clear()
+    source = frames[0].source
+    assert source.reopen
+    for first, second in zip(frames, source.reopen(), strict=True):
+        assert (first.index, first.time) == (second.index, second.time)
+        np.testing.assert_array_equal(first.image, second.image)
+    assert source.damaged == 1
+    assert source.provenance["pictures"] == ["1.png", "3.png"]
+    assert not caplog.text

@@ -6,6 +6,7 @@ import glob
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -29,10 +30,13 @@ MAX_PIXELS = 1 << 26
 @register("images")
 @dataclass(frozen=True)
 class Images(Stage):
-    """Pictures in natural order (2.jpg before 10.jpg), turned upright; one that cannot be read is counted."""
+    """Pictures in natural order (2.jpg before 10.jpg), turned upright; one that cannot be read is counted.
+
+    Sizes may differ. The sidecar of an output lists the names of the pictures in the order of their frames.
+    """
 
     path: str
-    """A folder, or a pattern such as "photos/*.jpg"."""
+    """A folder, a picture, or a pattern such as "photos/*.jpg"."""
     fps: Annotated[float, Gt(0)] = 1.0
     """Pictures a second: `time` is the index divided by it. For a time lapse, say how it was taken."""
 
@@ -43,24 +47,26 @@ class Images(Stage):
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         paths = _paths(self.path)
-        folder = Path(self.path) if Path(self.path).is_dir() else paths[0].absolute().parent
-        source = Source(folder.absolute().name, 0, 0, fps=self.fps, path=folder.absolute(), length=len(paths))
-        source.reopen = lambda: self._frames(paths, source, again=True)
-        yield from self._frames(paths, source)
-        if not source.width:
+        folder = (Path(self.path) if Path(self.path).is_dir() else paths[0].parent).absolute()
+        source = Source(folder.name, 0, 0, fps=self.fps, path=folder, length=len(paths))
+        source.reopen = lambda: self._frames(paths, source)
+        names: list[str] = source.provenance.setdefault("pictures", [])
+        yield from self._frames(paths, source, names)
+        if not names:
             raise InputError(f"{self.path}: none of its {len(paths)} pictures can be read")
 
-    def _frames(self, paths: list[Path], source: Source, again: bool = False) -> Iterator[Frame]:
+    def _frames(self, paths: list[Path], source: Source, names: list[str] | None = None) -> Iterator[Frame]:
+        """Every picture that can be read; with `names`, as a first reading that keeps them and counts the damage."""
         index = 0
         for path in paths:
-            image = _read(path)
+            image = _read(path, quiet=names is None)
             if image is None:
-                if not again:
-                    source.damaged += 1
-                    log.warning("%s: cannot be read as a picture; passed over", path)
+                source.damaged += names is not None
                 continue
             if not index:
                 source.height, source.width = image.shape[:2]
+            if names is not None:
+                names.append(path.name)
             yield Frame(index, index / self.fps, image, source)
             index += 1
 
@@ -71,34 +77,49 @@ def _paths(pattern: str) -> list[Path]:
     Raises:
         InputError: there is none.
     """
-    folder = Path(pattern)
-    if folder.is_dir():
-        found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    place = Path(pattern)
+    if place.is_dir():
+        found = [path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
         if not found:
             raise InputError(f"{pattern}: holds no picture ({', '.join(sorted(SUFFIXES))})")
     else:
-        found = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        matches = [place] if place.is_file() else map(Path, glob.glob(pattern, recursive=True))
+        found = [path for path in matches if path.is_file()]
         if not found:
             raise InputError(f"{pattern}: no such folder, and no file fits it as a pattern")
     return sorted(found, key=_natural)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Sort numbers in names by their value."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", str(path))]
+    parts = re.split(r"([0-9]+)", str(path))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
 
 
-def _read(path: Path) -> NDArray[np.uint8] | None:
-    """Height x width x 3, BGR, upright as its EXIF says; None where it is no picture."""
+def _read(path: Path, *, quiet: bool) -> NDArray[np.uint8] | None:
+    """Height x width x 3, BGR, upright as its EXIF says; None, and a warning, where that cannot be."""
     import cv2
     import numpy as np
+
+    image = None
+    reason = _objection(path)
+    if not reason:
+        with suppress(OSError, cv2.error):
+            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None and not quiet:
+        log.warning("%s: %s; passed over", path, reason or "cannot be read as a picture")
+    return None if image is None else np.ascontiguousarray(image, np.uint8)
+
+
+def _objection(path: Path) -> str | None:
+    """Why a picture is not to be decoded, judged by its head."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as header:
-            if header.width * header.height > MAX_PIXELS:
-                return None
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, cv2.error):
-        return None
-    return None if image is None else np.ascontiguousarray(image, np.uint8)
+        with Image.open(path) as head:
+            width, height = head.size
+    except Image.DecompressionBombError:
+        return "is larger than fervid reads"
+    except (OSError, UnidentifiedImageError, ValueError):
+        return "cannot be read as a picture"
+    return f"its {width} x {height} pixels are more than fervid reads" if width * height > MAX_PIXELS else None
