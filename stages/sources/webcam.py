@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt
@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
-WARM_UP = 30
-"""Empty reads that a camera may answer with while it starts, and that it may not answer with later on."""
+PATIENCE = 5.0
+"""Seconds that a camera may answer with nothing, while it starts as later on."""
+BUSY = "gives no picture; it may be in use by another program"
 
 
 @register("webcam")
 @dataclass(frozen=True)
 class Webcam(Stage):
-    """Frames of a local camera, the newest first: while later stages are busy, frames are dropped and counted."""
+    """Frames of a local camera, the newest first: while later stages are busy, frames are dropped and counted.
+
+    Unplugged, it ends the run, and what was written so far is whole.
+    """
 
     device: Annotated[int, Ge(0)] | str = 0
     """Number of the camera, or its device file such as /dev/video2."""
@@ -49,14 +53,13 @@ class Webcam(Stage):
         with self._camera() as camera:
             image = _next(camera)
             if image is None:
-                raise InputError(f"webcam {self.device}: {_advice()}")
-            source = self._source(camera, image)
-            began = monotonic()
-            index = 0
+                raise InputError(f"webcam {self.device}: {_advice(BUSY)}")
+            source, began, index = self._source(camera, image), monotonic(), 0
+            now = began
             while image is not None:
-                yield Frame(index, monotonic() - began, image, source, wall_time=datetime.now(UTC))
+                yield Frame(index, now - began, image, source, wall_time=datetime.now(UTC))
                 index += 1
-                image = _next(camera)
+                image, now = _next(camera), monotonic()
             source.cut = "disconnected"
             log.warning("webcam %s: gives no more pictures; was it unplugged?", self.device)
 
@@ -64,6 +67,8 @@ class Webcam(Stage):
     def _camera(self) -> Iterator[cv2.VideoCapture]:
         import cv2
 
+        if isinstance(self.device, str) and not _is_device(Path(self.device)):
+            raise InputError(f"webcam {self.device}: {_advice('no such device file')}")
         cv2.setLogLevel(0)
         camera = cv2.VideoCapture(self.device)
         try:
@@ -87,17 +92,26 @@ class Webcam(Stage):
         return Source(name, width, height, fps=camera.get(cv2.CAP_PROP_FPS) or None, live=True)
 
 
+def _is_device(path: Path) -> bool:
+    """A device, or a video file in the place of one; OpenCV would open addresses as well, and wait at a pipe."""
+    return path.is_char_device() or path.is_file()
+
+
 def _next(camera: cv2.VideoCapture) -> NDArray[np.uint8] | None:
     """The next picture; only a delivered one proves that a camera is there."""
-    for _ in range(WARM_UP if camera.isOpened() else 0):
+    until = monotonic() + PATIENCE
+    while camera.isOpened():
         good, image = camera.read()
         if good:
             return image  # type: ignore[return-value]
+        if monotonic() > until:
+            break
+        sleep(0.02)
     return None
 
 
-def _advice() -> str:
+def _advice(trouble: str) -> str:
     there = sorted(path.name for path in Path("/dev").glob("video*"))
     if there:
-        return f"gives no picture; it may be in use by another program. This machine has {', '.join(there)}"
+        return f"{trouble}. This machine has {', '.join(there)}"
     return "there is no camera; connect one, or read a video with `file`"
