@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, sleep
@@ -15,6 +16,7 @@ from annotated_types import Gt
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.sources.decoding.pixels import bgr
 
 if TYPE_CHECKING:
     import av
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 PAUSE = 0.5
 """Seconds between two attempts; a camera that is back is seen within 2 s."""
+
+OPTIONS = {
+    "rtsp_transport": "tcp",
+    "allowed_media_types": "video",
+    "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,tls,udp",
+    "fflags": "nobuffer",
+    "flags": "low_delay",
+    "analyzeduration": "200000",
+    "max_pixels": str(8192 * 8192),
+}
+"""Sound is left at the camera: its packets would hide that the pictures have stopped."""
 
 
 @register("rtsp")
@@ -56,37 +69,40 @@ class Rtsp(Stage):
         while source is None or not source.stopping.is_set():
             try:
                 for picture in self._pictures():
-                    image: NDArray[np.uint8] = picture.to_ndarray(format="bgr24")  # type: ignore[assignment]
+                    image, now = bgr(picture), monotonic()
                     if source is None:
-                        source, began = self._source(image), monotonic()
+                        source, began = self._source(image), now
                     elif told:
-                        log.warning("%s: back after %.1f s", source.name, monotonic() - lost)
-                    told = False
-                    yield Frame(index, monotonic() - began, image, source, wall_time=datetime.now(UTC))
+                        log.warning("%s: back after %.1f s", source.name, now - lost)
+                    told, lost = False, now
+                    yield Frame(index, now - began, image, source, wall_time=datetime.now(UTC))
                     index += 1
-                    lost = monotonic()
                 reason = "the stream ended"
-            except (av.error.FFmpegError, OSError) as error:
+            except (av.error.FFmpegError, OSError, LookupError) as error:
                 reason = _reason(error)
             if source is None and self._hopeless(reason, monotonic() - began):
                 raise InputError(f"{self.name} {self._host()}: {reason}") from None
             if not told:
-                log.warning("%s: camera lost: %s; trying again", self._host(), reason)
+                state = "no picture yet" if source is None else "camera lost"
+                log.warning("%s: %s: %s; trying again", self._host(), state, reason)
                 told = True
             sleep(PAUSE)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         import av
 
-        options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "200000"}
         # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
-        with av.open(self.url, options=options, timeout=(self.timeout / 2, self.timeout / 2)) as container:
-            stream = container.streams.video[0]
-            for packet in container.demux(stream):
-                try:
-                    yield from packet.decode()
-                except av.error.InvalidDataError:
-                    continue
+        with av.open(self.url, options=OPTIONS, timeout=(self.timeout / 2, self.timeout / 2)) as container:
+            if not container.streams.video:
+                raise LookupError(ANSWERS[-1])
+            newest = monotonic()
+            for packet in container.demux(container.streams.video[0]):
+                with suppress(av.error.InvalidDataError):
+                    for picture in packet.decode():
+                        yield picture
+                        newest = monotonic()
+                if monotonic() - newest > self.timeout:
+                    raise LookupError("it sends nothing that can be decoded")
 
     def _source(self, image: NDArray[np.uint8]) -> Source:
         height, width = image.shape[:2]
@@ -112,6 +128,8 @@ def _reason(error: Exception) -> str:
     """In words, without the URL that the library's message holds."""
     import av
 
+    if isinstance(error, LookupError):
+        return str(error.args[0])
     if isinstance(error, av.error.HTTPUnauthorizedError):
         return ANSWERS[0]
     if isinstance(error, av.error.HTTPForbiddenError):
