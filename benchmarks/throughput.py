@@ -41,7 +41,7 @@ from fervid.models.crop import crop
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import EMOTIONS, Pipeline
 
-OPTIONS = {"h264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {"qscale": "5"}}
+OPTIONS = {"h264": {"preset": "veryfast", "crf": "23"}, "mpeg4": {"qmin": "4", "qmax": "4"}}
 CODECS = {"h264": "libx264", "mpeg4": "mpeg4"}
 CHAIN = """
 stages:

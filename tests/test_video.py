@@ -4,14 +4,16 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import av
 import footage
 import numpy as np
 import pytest
 
-from fervid.pipeline import Pipeline
+from fervid.pipeline import Frame, Pipeline, Source
 from fervid.pipeline.errors import ConfigError, OutputError
+from fervid.stages.sinks.video import Video
 
 CHAIN = "stages:\n  - file\n  - video"
 
@@ -47,7 +49,7 @@ def lead(path: Path) -> float:
         sound, picture = next(container.decode(audio=0)), None
     with av.open(str(path)) as container:
         picture = next(container.decode(video=0))
-    return float(sound.time - picture.time)
+    return float((sound.time or 0) - (picture.time or 0))
 
 
 def test_sound_that_a_container_cannot_hold_is_left_out_with_a_word(
@@ -123,3 +125,80 @@ def test_a_run_that_is_stopped_leaves_a_video_one_can_watch(tmp_path: Path) -> N
             pipeline.stop()
     assert not out.exists()
     assert 10 < len(footage.times(tmp_path / "out.partial.mp4")) < 50
+
+
+def test_sound_ends_where_a_stopped_run_ends(tmp_path: Path) -> None:
+    options = ("-c:v", "libx264", "-c:a", "aac", "-output_ts_offset", "1.5")
+    clip, out = footage.make(tmp_path / "in.mp4", *options, sound=True, seconds=4), tmp_path / "out.mp4"
+    pipeline = Pipeline.parse(CHAIN, {"file.path": str(clip), "video.path": str(out)})
+    for frame in pipeline:
+        if frame.index == 20:
+            pipeline.stop()
+    partial = tmp_path / "out.partial.mp4"
+    end = footage.times(partial)[-1] + 1 / 25
+    with av.open(str(partial)) as container:
+        last = [float((frame.time or 0) + frame.samples / frame.sample_rate) for frame in container.decode(audio=0)][-1]
+    assert last == pytest.approx(end, abs=0.05)
+    assert end < 4
+    assert footage.sound(partial) == footage.sound(clip)[: len(footage.sound(partial))]
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+def test_quality_is_what_was_asked_for(tmp_path: Path, codec: str) -> None:
+    clip = footage.make(tmp_path / "in.mp4")
+    sizes = [copy(clip, tmp_path / f"{crf}.mp4", codec=codec, crf=crf).stat().st_size for crf in (15, 23, 31)]
+    assert sizes[0] > 1.4 * sizes[1] > 1.9 * sizes[2]
+
+
+def names(path: Path) -> tuple[int, int, int, int]:
+    with av.open(str(path)) as container:
+        of = container.streams.video[0].codec_context
+        return int(of.colorspace), int(of.color_primaries), int(of.color_trc), int(of.color_range)
+
+
+def test_colours_keep_their_names(tmp_path: Path) -> None:
+    """9, 9, 16: BT.2020 and PQ, as phones film; 6, 1, 1: BT.601's matrix, of what was RGB; 1: limited range."""
+    named = "-x264-params", "colormatrix=bt2020nc:colorprim=bt2020:transfer=smpte2084"
+    clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", *named, seconds=0.2)
+    assert names(copy(clip, tmp_path / "out.mp4")) == (9, 9, 16, 1)
+    assert names(copy(footage.make(tmp_path / "in.gif", "-f", "gif", seconds=0.2), tmp_path / "gif.mp4")) == (
+        6,
+        1,
+        1,
+        1,
+    )
+
+
+def test_the_index_stands_first_so_that_browsers_can_begin_at_once(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-c:a", "aac", sound=True)
+    for audio in (True, False):
+        data = copy(clip, tmp_path / "out.mp4", audio=audio).read_bytes()
+        assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_disk_that_is_full_when_the_sound_comes_keeps_the_pictures(tmp_path: Path, small_disk: Path) -> None:
+    clip = footage.make(tmp_path / "in.mkv", "-c:v", "libx264", "-c:a", "pcm_s16le", sound=True, seconds=3)
+    with pytest.raises(OutputError, match=r"out\.mkv: cannot be written: No space left on device"):
+        copy(clip, small_disk / "out.mkv", crf=51)
+    assert [path.name for path in small_disk.iterdir()] == ["out.partial.mkv"]
+    assert len(footage.times(small_disk / "out.partial.mkv")) == 75
+
+
+def test_sound_that_cannot_be_joined_costs_no_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-c:a", "aac", sound=True)
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "false")
+    assert len(footage.times(copy(clip, tmp_path / "out.mp4"))) == 50
+    assert "its sound could not be joined" in caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+@pytest.mark.parametrize("size", [(4, 3), (17, 15)])
+def test_strange_pictures_and_times(tmp_path: Path, codec: Literal["h264", "mpeg4"], size: tuple[int, int]) -> None:
+    source, image = Source("strange", *size), np.zeros((size[1], size[0], 3), np.uint8)
+    moments = [0.0, 0.0, 0.5, 0.4, 100.0, 100.001]
+    frames = [Frame(index, time, image, source) for index, time in enumerate(moments)]
+    assert list(Video(str(tmp_path / "out.mp4"), codec).run(frames)) == frames
+    assert footage.times(tmp_path / "out.mp4") == pytest.approx([0, 0, 0.5, 0.5, 100, 100.001], abs=4e-5)

@@ -1,0 +1,1 @@
+"""How `video` makes its file: pixels, encoder, and the sound of the source."""
