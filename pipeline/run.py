@@ -16,7 +16,7 @@ from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.libraries import missing_library
-from fervid.pipeline.stage import Stage
+from fervid.pipeline.stage import Stage, Start
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Pipeline:
         self._stop.set()
 
     def __iter__(self) -> Generator[Frame]:
-        frames: Iterable[Frame] = ()
+        frames: Iterable[Frame] = Start(self._stop)
         handed = False
         try:
             with ExitStack() as stack:
@@ -93,7 +93,8 @@ class Pipeline:
             if timing is None:
                 yield from stage.run(frames)
             else:
-                with closing(stage.run(_timed(frames, timing, work=-1, wait=1 if waits else 0))) as made:
+                given = _timed(frames, timing, work=-1, wait=1 if waits else 0) if number else frames
+                with closing(stage.run(given)) as made:
                     yield from _timed(made, timing)
         except (FervidError, MemoryError):
             raise

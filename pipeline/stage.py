@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Generator, Iterable
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from typing import ClassVar, TypeVar
@@ -54,6 +55,21 @@ class Stage:
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         """Take frames, yield frames: the same objects with more known about them."""
         raise NotImplementedError
+
+
+class Start:
+    """What a source is given in place of frames: none, and the wish that the run shall end."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self.stopping = stopping
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(())
+
+
+def stopping(frames: Iterable[Frame]) -> threading.Event:
+    """For a source that waits for its first frame: set when the run shall end; outside of a run it never is."""
+    return frames.stopping if isinstance(frames, Start) else threading.Event()
 
 
 S = TypeVar("S", bound=type[Stage])

@@ -182,3 +182,16 @@ def test_stopping_does_not_wait_for_a_silent_camera(camera: Camera) -> None:
             began = time.monotonic()
             pipeline.stop()
     assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("profile", [False, True])
+def test_stopping_does_not_wait_for_a_camera_that_is_not_there(profile: bool) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"rtsp://127.0.0.1:{free.getsockname()[1]}/cam"
+    settings = {"rtsp.url": url, "rtsp.wait": None}
+    pipeline = Pipeline.parse("stages:\n  - rtsp", settings, profile=profile)
+    threading.Timer(0.7, pipeline.stop).start()
+    began = time.monotonic()
+    assert list(pipeline) == []
+    assert time.monotonic() - began < 2

@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, ClassVar
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from annotated_types import Gt
 
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import Frame, Source
-from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.stage import Stage, register, stopping
 from fervid.stages.sources.decoding.pixels import bgr
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ class Rtsp(Stage):
 
         began = lost = monotonic()
         source: Source | None = None
-        index, told = 0, False
-        while source is None or not source.stopping.is_set():
+        index, told, stop = 0, False, stopping(frames)
+        while not stop.is_set():
             try:
                 for picture in self._pictures():
                     image, now = bgr(picture), monotonic()
                     if source is None:
-                        source, began = self._source(image), now
+                        source, began = self._source(image, stop), now
                     elif told:
                         log.warning("%s: back after %.1f s", source.name, now - lost)
                     told, lost = False, now
@@ -86,7 +87,7 @@ class Rtsp(Stage):
                 state = "no picture yet" if source is None else "camera lost"
                 log.warning("%s: %s: %s; trying again", self._host(), state, reason)
                 told = True
-            sleep(PAUSE)
+            stop.wait(PAUSE)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         import av
@@ -104,9 +105,9 @@ class Rtsp(Stage):
                 if monotonic() - newest > self.timeout:
                     raise LookupError("it sends nothing that can be decoded")
 
-    def _source(self, image: NDArray[np.uint8]) -> Source:
+    def _source(self, image: NDArray[np.uint8], stop: Event) -> Source:
         height, width = image.shape[:2]
-        return Source(self._host(), width, height, live=True)
+        return Source(self._host(), width, height, live=True, stopping=stop)
 
     def _host(self) -> str:
         return urlsplit(self.url).hostname or "camera"
