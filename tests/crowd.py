@@ -36,8 +36,8 @@ CLIPS = (
 """File, first frame, and which face from the left."""
 PIECE = 8
 """Frames taken of each clip, shown forth and back."""
-VISIBLE = 0.5
-"""A face of which less can be seen need not be found."""
+VISIBLE = 0.7
+"""A face of which less can be seen is heavily occluded, as WIDER FACE puts it, and need not be found."""
 OVERLAP = 0.5
 """The IoU from which on a box is on a face."""
 

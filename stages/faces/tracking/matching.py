@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 REACH = 0.6
 """How far apart two centres may be, in mean heights."""
+PACE = 1.5
+"""How many heights farther for each second of absence."""
 RATIO = 1.6
 """How many times higher one box may be than the other."""
 SAME = 0.5
@@ -23,7 +25,9 @@ SAME = 0.5
 STRANGE = 36.0
 """Else it must not look more different than this, in grey levels."""
 PATIENCE = 0.1
-"""What a second of absence costs."""
+"""What a second of absence costs; an IoU that is lower by 0.2 costs as much."""
+GREYS = 80.0
+"""What so many grey levels of difference cost: 1."""
 IMPOSSIBLE = 1e6
 
 
@@ -32,8 +36,8 @@ class Candidate(NamedTuple):
 
     box: Box
     look: Look | None = None
-    slack: float = 0.0
-    """How much farther than usual it may have moved, in heights."""
+    absent: float = 0.0
+    """Seconds since it was last found."""
 
 
 def match(expected: Sequence[Candidate], found: Sequence[Candidate]) -> list[tuple[int, int]]:
@@ -52,14 +56,15 @@ def costs(expected: Sequence[Candidate], found: Sequence[Candidate]) -> Matrix:
     import numpy as np
 
     a, b = np.array([one.box for one in expected])[:, None], np.array([one.box for one in found])[None]
-    slack = np.array([one.slack for one in expected])[:, None]
+    absent = np.array([one.absent for one in expected])[:, None]
     strange = np.array([[difference(one.look, other.look) for other in found] for one in expected])
     heights_a, heights_b = a[..., 3] - a[..., 1], b[..., 3] - b[..., 1]
     distance = np.linalg.norm(a[..., 2:] + a[..., :2] - b[..., 2:] - b[..., :2], axis=-1) / (heights_a + heights_b)
     ratio = np.maximum(heights_a / heights_b, heights_b / heights_a)
     overlap = iou(a, b)
-    possible = (distance < REACH + slack) & (ratio < RATIO + slack / 2) & ((strange < STRANGE) | (overlap > SAME))
-    cost = (1 - overlap + distance + ratio - 1) / 2 + slack * PATIENCE + strange / 80
+    near = (distance < REACH + absent * PACE) & (ratio < RATIO + absent / 2)
+    possible = near & ((strange < STRANGE) | (overlap > SAME))
+    cost = (distance + ratio - overlap) / 2 + absent * PATIENCE + strange / GREYS
     return np.where(possible, cost, IMPOSSIBLE)
 
 

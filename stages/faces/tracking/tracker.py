@@ -84,7 +84,7 @@ class Tracker:
         tracks = self.tracks
         for sure in (True, False):
             some = [one for one in faces if (one.face.score >= self.sure_score) is sure]
-            expected = [Candidate(track.motion.box, track.look, track.lost(self.time)) for track in tracks]
+            expected = [Candidate(track.motion.box, track.look, self.time - track.found) for track in tracks]
             found = dict(match(expected, [Candidate(one.face.box, one.look) for one in some]))
             pairs += [(tracks[row], some[column]) for row, column in found.items()]
             taken = set(found.values())
