@@ -33,7 +33,7 @@ class Detect(Stage):
     min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
     """Detections below are dropped; the full range has none below 0.6."""
     range: Literal["auto", "short", "full"] = "auto"
-    """`short` finds near faces, from a tenth of the picture's width on; `full` finds small ones, from 6 % on, and misses
+    """`short` finds near faces, from a tenth of the picture's width on; `full` small ones too, from 6 % on, but misses
     some near ones; `auto` adds `full` to `short` where that is not sure of a face, and for a look once a second."""
     every: Annotated[int, Ge(1)] = 1
     """Search one frame in so many; `track` bridges the others."""
