@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
-PAUSE = 0.5
-"""Seconds between two attempts; a camera that is back is seen within 2 s."""
+PAUSE = 0.25
+"""Seconds between two attempts: a camera that is back must be seen within 2 s, and sends a whole picture only once in
+about a second."""
+REFUSED_PAUSE = 1.0
+"""Seconds after an answer that says no; cameras lock out who tries a password too often."""
 
 OPTIONS = {
     "rtsp_transport": "tcp",
@@ -87,7 +90,7 @@ class Rtsp(Stage):
                 state = "no picture yet" if source is None else "camera lost"
                 log.warning("%s: %s: %s; trying again", self._host(), state, reason)
                 told = True
-            stop.wait(PAUSE)
+            stop.wait(REFUSED_PAUSE if reason in ANSWERS else PAUSE)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         import av
