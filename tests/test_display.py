@@ -1,16 +1,22 @@
 """The window: a real one on a virtual screen, a key pressed in it, and what happens without a screen."""
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fervid.pipeline import Pipeline
+from fervid.pipeline import Frame, Pipeline, Source
 from fervid.pipeline.errors import OutputError
+from fervid.stages.sinks.display import Display
+from fervid.stages.sinks.window.window import Window
 
 CHAIN = "stages:\n  - demo: {frames: 600}\n  - display: {title: fervid test}\n  - csv"
 
@@ -31,10 +37,43 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.wait()
 
 
+def windows() -> list[str]:
+    command = ["xdotool", "search", "--name", "fervid test"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+
+
 def press(key: str) -> None:
-    found = subprocess.run(["xdotool", "search", "--name", "fervid test"], capture_output=True, text=True, check=False)
-    for window in found.stdout.split():
+    for window in windows():
         subprocess.run(["xdotool", "windowfocus", window, "key", key], check=False, capture_output=True)
+
+
+class ClientMessage(ctypes.Structure):
+    """X11's event by which a window manager asks a window to close."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("sent", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("kind", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 24),
+    )
+
+
+def close(screen: str) -> None:
+    """Do what a window manager does when its cross is clicked."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    display = ctypes.c_void_p(x11.XOpenDisplay(screen.encode()))
+    for window in map(int, windows()):
+        message = ClientMessage(type=33, window=window, format=32)
+        message.kind = x11.XInternAtom(display, b"WM_PROTOCOLS", 0)
+        message.data[0] = x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0)
+        x11.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
+    x11.XCloseDisplay(display)
 
 
 @pytest.mark.parametrize("key", ["q", "Escape"])
@@ -68,3 +107,72 @@ def test_a_screen_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(OutputError, match="window could not be opened"):
         list(Pipeline.parse("stages:\n  - demo\n  - display"))
+
+
+def test_no_screen_can_be_a_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert sum(1 for _ in Pipeline.parse("stages:\n  - demo: {frames: 3}\n  - display: {required: false}")) == 3
+    assert "there is no screen" in caplog.text
+
+
+def test_nothing_is_asked_of_the_source_before_the_window_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":987")
+
+    def source() -> Iterator[Frame]:
+        raise AssertionError
+        yield
+
+    with pytest.raises(OutputError, match="could not connect to display :987"):
+        next(Display().run(source()))
+
+
+def picture(source: Source, moment: float, side: int = 100) -> Frame:
+    return Frame(0, moment, np.zeros((side, side, 3), np.uint8), source)
+
+
+def test_a_key_is_heard_while_no_frame_comes(screen: str) -> None:
+    """As with a camera that hangs, and with a file whose next picture is an hour away."""
+    source = Source("cam", 100, 100, live=True)
+
+    def hanging() -> Iterator[Frame]:
+        yield picture(source, 0)
+        source.stopping.wait(30)
+
+    began = time.monotonic()
+    threading.Timer(1, press, ["q"]).start()
+    assert len(list(Display("fervid test").run(hanging()))) == 1
+    assert source.stopping.is_set()
+    source = Source("slow", 100, 100)
+    threading.Timer(3, press, ["q"]).start()
+    assert len(list(Display("fervid test").run([picture(source, 0), picture(source, 3600)]))) == 2
+    assert time.monotonic() - began < 25
+
+
+def test_a_window_that_dies_is_a_sentence(screen: str) -> None:
+    source = Source("cam", 100, 100, live=True)
+    with Window("fervid test") as window:
+        os.kill(window._process.pid, signal.SIGKILL)
+        window._process.wait()
+        with pytest.raises(OutputError, match="the window is gone"):
+            window.show(picture(source, 0, 1000).image)
+
+
+def test_closing_the_window_ends_the_run(screen: str) -> None:
+    source = Source("cam", 100, 100, live=True)
+
+    def endless() -> Iterator[Frame]:
+        while not source.stopping.wait(0.02) and time.monotonic() < until:
+            yield picture(source, 0)
+
+    until = time.monotonic() + 20
+    threading.Timer(2, close, [screen]).start()
+    assert list(Display("fervid test").run(endless()))
+    assert source.stopping.is_set()
+
+
+def test_a_slow_window_holds_nobody_up_and_large_pictures_are_made_smaller(screen: str) -> None:
+    source = Source("cam", 3840, 2160, live=True)
+    image = np.zeros((2160, 3840, 3), np.uint8)
+    frames = [Frame(index, index / 30, image, source) for index in range(30)]
+    assert list(Display().run(frames)) == frames

@@ -2,103 +2,71 @@
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
-import sys
+import logging
 from collections.abc import Generator, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, ClassVar
+from time import monotonic
+from typing import ClassVar
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.sinks.window.window import Window
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+log = logging.getLogger(__name__)
+LATE = 0.5  # seconds behind a file's own speed after which it is not caught up with
 
 
 @register("display")
 @dataclass(frozen=True)
 class Display(Stage):
-    """A window; q, Esc or closing it ends the run in order, with all outputs closed."""
+    """A window; q, Esc or closing it ends the run in order, with all outputs closed.
+
+    A window that is slower than the run shows fewer frames; the other stages still get every one.
+    """
 
     title: str = "fervid"
     """What the window is called."""
     realtime: bool = True
-    """Show files at their own speed; false shows them as fast as they are worked on."""
+    """Show files at their own speed, never faster; false shows them as fast as they are worked on."""
+    required: bool = True
+    """Without a screen the run ends with an error; false lets it go on without a window."""
 
     detached: ClassVar[bool] = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        window = _Window(self.title)
-        try:
-            began: float | None = None
+        with ExitStack() as stack:
+            window = self._open(stack)
+            pace = _Pace()
             for frame in frames:
-                if self.realtime and not frame.source.live:
-                    began = monotonic() - frame.time if began is None else began
-                    _wait(frame, began)
-                if not frame.source.live or window.ready():
+                if window:
+                    window.stopping = frame.source.stopping
+                    if self.realtime and not frame.source.live:
+                        pace.wait(frame)
+                    if window.quit.is_set():
+                        frame.source.stopping.set()
                     window.show(frame.image)
-                if window.quit:
-                    frame.source.stopping.set()
                 yield frame
-        finally:
-            window.close()
 
-
-def _wait(frame: Frame, began: float) -> None:
-    while not frame.source.stopping.is_set() and (early := began + frame.time - monotonic()) > 0:
-        sleep(min(early, 0.1))
-
-
-class _Window:
-    """The other process, and what it answered last."""
-
-    def __init__(self, title: str) -> None:
-        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise OutputError("display: there is no screen (DISPLAY is not set); remove `display`, or write a `video`")
-        command = [sys.executable, "-m", "fervid.stages.sinks.window.viewer", title]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        self.waiting = self.quit = False
-
-    def ready(self) -> bool:
-        """Whether the last picture is on the screen."""
-        assert self.process.stdout
-        return not self.waiting or bool(select.select([self.process.stdout], [], [], 0)[0])
-
-    def show(self, image: NDArray[np.uint8]) -> None:
-        """Send a picture once the last one is shown.
-
-        Raises:
-            OutputError: the window's process is gone.
-        """
-        from fervid.stages.sinks.window.viewer import HEADER
-
-        assert self.process.stdin
-        self._answer()
+    def _open(self, stack: ExitStack) -> Window | None:
+        """The window, before any frame is asked for, so that nothing is loaded in vain."""
         try:
-            self.process.stdin.write(HEADER.pack(*image.shape[:2]))
-            self.process.stdin.write(image.data)
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise OutputError("display: the window could not be opened; remove `display`, or check DISPLAY") from None
-        self.waiting = True
+            return stack.enter_context(Window(self.title))
+        except OutputError as error:
+            if self.required:
+                raise
+            log.warning("%s; the run goes on without it", error)
+            return None
 
-    def _answer(self) -> None:
-        if not self.waiting or not self.process.stdout:
-            return
-        answer = self.process.stdout.read(1)
-        if not answer:
-            raise OutputError("display: the window could not be opened; remove `display`, or check DISPLAY")
-        self.quit = self.quit or answer == b"q"
-        self.waiting = False
 
-    def close(self) -> None:
-        """End the other process."""
-        self.process.kill()
-        self.process.communicate()
+class _Pace:
+    """Waits until a frame is due; a run that is told to stop is not held up."""
+
+    began: float | None = None
+
+    def wait(self, frame: Frame) -> None:
+        now = monotonic()
+        if self.began is None or now - self.began - frame.time > LATE:
+            self.began = now - frame.time
+        frame.source.stopping.wait(max(0.0, self.began + frame.time - now))
