@@ -33,13 +33,24 @@ class _Forgiving(io.TextIOBase):
     """The standard error of the moment; that it cannot be written to could be told to nobody."""
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
+        try:
             self._stream.write(text)
+        except OSError:
+            self._abandon()
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        try:
             self._stream.flush()
+        except OSError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Else what waits in the buffer fails once more when Python ends, and makes its exit code 120."""
+        with suppress(OSError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
 
     def isatty(self) -> bool:
         return self._stream.isatty()

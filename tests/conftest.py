@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.pop("PYTHONUNBUFFERED", None)  # commands that tests start buffer as in a user's shell
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:
