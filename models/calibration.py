@@ -36,7 +36,7 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> Floa
 def temperature(logits: NDArray[np.floating[Any]], labels: Integers) -> float:
     """Return the temperature under which the labels are most likely (Guo et al. 2017)."""
     import numpy as np
-    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+    from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(labels))
 
