@@ -63,8 +63,9 @@ def test_sound_that_a_container_cannot_hold_is_left_out_with_a_word(
     assert footage.sound(copy(clip, tmp_path / "out.mkv")) == footage.sound(clip)
 
 
-def test_pixels_that_nobody_changed_come_out_as_they_went_in(tmp_path: Path) -> None:
-    clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", seconds=0.4)
+@pytest.mark.parametrize("size", ["320x240", "480x270", "322x242"])
+def test_pixels_that_nobody_changed_come_out_as_they_went_in(tmp_path: Path, size: str) -> None:
+    clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", size=size, seconds=0.4)
     out = copy(clip, tmp_path / "out.mp4", crf=0)
     with av.open(str(clip)) as before, av.open(str(out)) as after:
         for one, other in zip(before.decode(video=0), after.decode(video=0), strict=True):
@@ -195,7 +196,7 @@ def test_sound_that_cannot_be_joined_costs_no_picture(
 
 
 @pytest.mark.parametrize("codec", ["h264", "mpeg4"])
-@pytest.mark.parametrize("size", [(4, 3), (17, 15)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 15)])
 def test_strange_pictures_and_times(tmp_path: Path, codec: Literal["h264", "mpeg4"], size: tuple[int, int]) -> None:
     source, image = Source("strange", *size), np.zeros((size[1], size[0], 3), np.uint8)
     moments = [0.0, 0.0, 0.5, 0.4, 100.0, 100.001]

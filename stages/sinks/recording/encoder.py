@@ -11,6 +11,7 @@ from fervid.pipeline.frame import Source
 from fervid.stages.sinks.recording.pixels import planes
 
 if TYPE_CHECKING:
+    import av
     import numpy as np
     from numpy.typing import NDArray
 
@@ -60,9 +61,7 @@ class Encoder:
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
         """Add a picture; two never share a tick."""
-        import av
-
-        frame = av.VideoFrame.from_numpy_buffer(planes(image, self.width, self.height), "yuv420p")
+        frame = _frame(planes(image, self.width, self.height))
         frame.pts = self.last = max(round(time / self.tick), self.last + 1)
         frame.time_base = self.tick
         self.container.mux(self.stream.encode(frame))
@@ -87,6 +86,15 @@ class Encoder:
                 raise
         if isinstance(error, OSError):
             self.part.unlink(missing_ok=True)
+
+
+def _frame(image: NDArray[np.uint8]) -> av.VideoFrame:
+    """Without a copy, where PyAV reads the planes rightly: it takes 405 rows of 270 lines for those of 268."""
+    import av
+
+    whole = image.shape[0] % 6 == 0
+    make = av.VideoFrame.from_numpy_buffer if whole else av.VideoFrame.from_ndarray
+    return make(image, "yuv420p")
 
 
 def _name_colors(context: Any, source: Source) -> None:
