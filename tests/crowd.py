@@ -1,4 +1,4 @@
-"""A scene with a known truth: real faces, cut from clips, that walk, cross, hide, enter and leave before a shaky camera.
+"""A scene with a known truth: real faces, cut from clips, that cross, hide, enter and leave before a shaky camera.
 
 Every actor is a piece of a clip, shown within an oval. Its true box in a frame is the detector's box in the undisturbed
 clip, moved as the oval is moved, so the truth is exact by construction and the picture is real where a face is.
@@ -40,6 +40,8 @@ VISIBLE = 0.7
 """A face of which less can be seen is heavily occluded, as WIDER FACE puts it, and need not be found."""
 OVERLAP = 0.5
 """The IoU from which on a box is on a face."""
+TINTS = ((1, 1, 1), (0.45, 0.45, 0.45), (0.6, 0.8, 1), (1, 0.8, 0.6), (0.7, 0.6, 0.5), (0.6, 0.6, 0.85))
+"""Gains of B, G, R that make six people of the portrait, where there are no clips."""
 
 
 class Cut(NamedTuple):
@@ -57,7 +59,7 @@ class Truth(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What an actor does: seconds, centre x and y in widths and heights of the picture, height of the face in heights."""
+    """What an actor does: seconds, centre in widths and heights of the picture, height of the face in heights."""
 
     t: tuple[float, ...]
     x: tuple[float, ...]
@@ -89,7 +91,7 @@ BEHIND = 5
 @register("crowd")
 @dataclass(frozen=True)
 class Crowd(Stage):
-    """Two to six faces; `clips` is the folder of real ones, without it all are the portrait of the demo."""
+    """Two to six faces; `clips` is the folder of real ones, without it, portraits of the demo in other colours."""
 
     clips: Path | None = None
     faces: int = 6
@@ -110,7 +112,7 @@ class Crowd(Stage):
         count = round(SECONDS * FPS)
         source = Source("crowd", WIDTH, HEIGHT, fps=FPS, length=count)
         actors = _actors(self.clips)
-        parts = sorted(range(len(SCRIPT)), key=lambda n: (0, 1, 5, 2, 3, 4).index(n))[: self.faces]
+        parts = (0, 1, BEHIND, 2, 3, 4)[: self.faces]
         offsets = _shake(count, self.shake, self.seed)
         background = _background()
         for index in range(count):
@@ -135,8 +137,10 @@ class Crowd(Stage):
 
 def _actors(clips: Path | None) -> list[list[Cut]]:
     x, y = OVAL[0] - OVAL[2], OVAL[1] - OVAL[3]
-    hopper = [_cut(_portrait()[:, :, :3], (FACE[0] - x, FACE[1] - y, FACE[2] - x, FACE[3] - y))]
-    return [hopper] + [_cuts(clips / name, start, face) for name, start, face in CLIPS] if clips else [hopper]
+    hopper, face = _portrait()[:, :, :3], (FACE[0] - x, FACE[1] - y, FACE[2] - x, FACE[3] - y)
+    if clips:
+        return [[_cut(hopper, face)], *(_cuts(clips / name, start, which) for name, start, which in CLIPS)]
+    return [[_cut(np.rint(hopper * gains).astype(np.uint8), face)] for gains in TINTS]
 
 
 def _cuts(path: Path, start: int, which: int) -> list[Cut]:
@@ -199,11 +203,13 @@ def _box(part: Part, time: float, offset: NDArray[np.float64]) -> Box:
 
 
 def _place(cut: Cut, image: Picture, owner: NDArray[np.int8], number: int, box: Box) -> Box:
-    """Paint the oval so that its face falls on the box, and enter it as the owner of its pixels; return the true box."""
+    """Paint the oval so that its face falls on the box, and make it the owner of its pixels; return the true box."""
     scale = (box[3] - box[1]) / (cut.face[3] - cut.face[1])
     x, y = box[0] - scale * cut.face[0], box[1] - scale * cut.face[1]
     left, top = max(0, int(x)), max(0, int(y))
-    right, bottom = (max(0, int(edge + scale * size) + 2) for edge, size in zip((x, y), cut.image.shape[1::-1]))
+    right, bottom = (
+        max(0, int(edge + scale * size) + 2) for edge, size in zip((x, y), cut.image.shape[1::-1], strict=True)
+    )
     patch = image[top:bottom, left:right]
     if patch.size:
         turn = np.array([[scale, 0, x - left], [0, scale, y - top]])
@@ -259,9 +265,15 @@ class Score(NamedTuple):
 
 def detections(crowd: Crowd) -> list[Shot]:
     """What `detect` finds in the scene."""
-    truths = [truth for _, truth in crowd.shots()]
-    frames = Pipeline([crowd, Detect(min_score=0.5)])
-    return [Shot(frame.time, frame.image, frame.faces, truths[frame.index]) for frame in frames]
+    truths: list[list[Truth]] = []
+
+    def frames() -> Generator[Frame]:
+        for frame, truth in crowd.shots():
+            truths.append(truth)
+            yield frame
+
+    found = Detect(min_score=0.5).run(frames())
+    return [Shot(frame.time, frame.image, frame.faces, truths[frame.index]) for frame in found]
 
 
 def tracked(shots: list[Shot], **options: float) -> Tracks:

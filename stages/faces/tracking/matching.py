@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fervid.pipeline.frame import Box
 from fervid.stages.faces.tracking.look import Look, difference
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Matrix = NDArray[np.float64]
 
 REACH = 0.6
 """How far apart two centres may be, in mean heights."""
@@ -44,34 +39,31 @@ def match(expected: Sequence[Candidate], found: Sequence[Candidate]) -> list[tup
     """Pairs of indices into `expected` and `found`, so that the sum of their costs is least (Kuhn 1955)."""
     if not expected or not found:
         return []
+    import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    cost = costs(expected, found)
-    rows, columns = linear_sum_assignment(cost)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < IMPOSSIBLE]
+    costs = np.array([[cost(one, other) for other in found] for one in expected])
+    rows, columns = linear_sum_assignment(costs)
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if costs[r, c] < IMPOSSIBLE]
 
 
-def costs(expected: Sequence[Candidate], found: Sequence[Candidate]) -> Matrix:
-    """Missing overlap, distance, and what makes a pair less likely: other sizes, other looks, a long absence."""
-    import numpy as np
-
-    a, b = np.array([one.box for one in expected])[:, None], np.array([one.box for one in found])[None]
-    absent = np.array([one.absent for one in expected])[:, None]
-    strange = np.array([[difference(one.look, other.look) for other in found] for one in expected])
-    heights_a, heights_b = a[..., 3] - a[..., 1], b[..., 3] - b[..., 1]
-    distance = np.linalg.norm(a[..., 2:] + a[..., :2] - b[..., 2:] - b[..., :2], axis=-1) / (heights_a + heights_b)
-    ratio = np.maximum(heights_a / heights_b, heights_b / heights_a)
-    overlap = iou(a, b)
-    near = (distance < REACH + absent * PACE) & (ratio < RATIO + absent / 2)
-    possible = near & ((strange < STRANGE) | (overlap > SAME))
-    cost = (distance + ratio - overlap) / 2 + absent * PATIENCE + strange / GREYS
-    return np.where(possible, cost, IMPOSSIBLE)
+def cost(expected: Candidate, found: Candidate) -> float:
+    """Missing overlap, distance, and what makes a pair less likely: another size, other looks, a long absence."""
+    (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = expected.box, found.box
+    height_a, height_b = ay2 - ay1, by2 - by1
+    distance = math.hypot(ax1 + ax2 - bx1 - bx2, ay1 + ay2 - by1 - by2) / (height_a + height_b)
+    ratio = max(height_a / height_b, height_b / height_a)
+    if distance > REACH + expected.absent * PACE or ratio > RATIO + expected.absent / 2:
+        return IMPOSSIBLE
+    overlap = iou(expected.box, found.box)
+    strange = difference(expected.look, found.look)
+    if strange > STRANGE and overlap < SAME:
+        return IMPOSSIBLE
+    return (distance + ratio - overlap) / 2 + expected.absent * PATIENCE + strange / GREYS
 
 
-def iou(a: Matrix, b: Matrix) -> Matrix:
-    """Intersection over union of boxes in the last axis."""
-    import numpy as np
-
-    shared = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(-1)
-    areas = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1)
-    return np.asarray(shared / (areas - shared))
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)

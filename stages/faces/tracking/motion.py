@@ -22,6 +22,8 @@ HALF_LIFE = (4.0, 4.0, 0.3, 0.3)
 """Seconds until half of a velocity is forgotten: a hidden face walks on, but does not go on growing."""
 DOUBT = 4
 """The variance of a detection grows with this power of 1 / score."""
+PLACE, SPEED = (0, 1, 2, 3), (4, 5, 6, 7)
+"""Indices into the state."""
 
 
 class Motion:
@@ -45,16 +47,14 @@ class Motion:
         """Move on by some seconds, at least 0."""
         import numpy as np
 
-        noise = np.square(AGILITY) * _scale(self.height)[:4]
-        disturbed = np.zeros((8, 8))
-        rows = np.arange(4)
-        disturbed[rows, rows] = noise * seconds**3 / 3
-        disturbed[rows, rows + 4] = disturbed[rows + 4, rows] = noise * seconds**2 / 2
-        disturbed[rows + 4, rows + 4] = noise * seconds
         kept = np.exp2(-seconds / np.array(HALF_LIFE))
-        forward = np.eye(8)
-        forward[rows, rows + 4] = (1 - kept) * HALF_LIFE / math.log(2)
-        forward[rows + 4, rows + 4] = kept
+        noise = np.square(AGILITY) * _scale(self.height)[:4]
+        forward, disturbed = np.eye(8), np.zeros((8, 8))
+        forward[PLACE, SPEED] = (1 - kept) * HALF_LIFE / math.log(2)
+        forward[SPEED, SPEED] = kept
+        disturbed[PLACE, PLACE] = noise * seconds**3 / 3
+        disturbed[PLACE, SPEED] = disturbed[SPEED, PLACE] = noise * seconds**2 / 2
+        disturbed[SPEED, SPEED] = noise * seconds
         self._filter.predict(F=forward, Q=disturbed)
 
     def update(self, box: Box, score: float = 1.0) -> None:
@@ -79,13 +79,11 @@ class Motion:
     @property
     def sound(self) -> bool:
         """False once a number is no longer finite: the filter never recovers from one."""
-        import numpy as np
-
-        return bool(np.isfinite(self._filter.x).all() and np.isfinite(self._filter.P).all())
+        return math.isfinite(float(self._filter.x.sum()) + float(self._filter.P.sum()))
 
 
 def _inverse(matrix: Any) -> Any:
-    """Of a diagonal matrix: the four numbers never mix. LAPACK may hand so small a one to threads, and wait for them."""
+    """Of a diagonal matrix, as the four numbers never mix; LAPACK would wake threads for so small a one."""
     import numpy as np
 
     return np.diag(1 / np.diag(matrix))
