@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +127,18 @@ def test_nothing_is_asked_of_the_source_before_the_window_is_open(monkeypatch: p
         next(Display().run(source()))
 
 
+def until_it_stops(source: Source, act: Callable[[str], None], what: str) -> None:
+    """Do it again and again in a thread, as a busy machine takes its time to open a window."""
+
+    def repeat() -> None:
+        for _ in range(100):
+            if source.stopping.wait(0.3):
+                return
+            act(what)
+
+    threading.Thread(target=repeat, daemon=True).start()
+
+
 def picture(source: Source, moment: float, side: int = 100) -> Frame:
     return Frame(0, moment, np.zeros((side, side, 3), np.uint8), source)
 
@@ -137,16 +149,15 @@ def test_a_key_is_heard_while_no_frame_comes(screen: str) -> None:
 
     def hanging() -> Iterator[Frame]:
         yield picture(source, 0)
-        source.stopping.wait(30)
+        source.stopping.wait(60)
 
-    began = time.monotonic()
-    threading.Timer(1, press, ["q"]).start()
+    until_it_stops(source, press, "q")
     assert len(list(Display("fervid test").run(hanging()))) == 1
     assert source.stopping.is_set()
     source = Source("slow", 100, 100)
-    threading.Timer(3, press, ["q"]).start()
+    until_it_stops(source, press, "q")
     assert len(list(Display("fervid test").run([picture(source, 0), picture(source, 3600)]))) == 2
-    assert time.monotonic() - began < 25
+    assert source.stopping.is_set()
 
 
 def test_a_window_that_dies_is_a_sentence(screen: str) -> None:
@@ -165,8 +176,8 @@ def test_closing_the_window_ends_the_run(screen: str) -> None:
         while not source.stopping.wait(0.02) and time.monotonic() < until:
             yield picture(source, 0)
 
-    until = time.monotonic() + 20
-    threading.Timer(2, close, [screen]).start()
+    until = time.monotonic() + 60
+    until_it_stops(source, close, screen)
     assert list(Display("fervid test").run(endless()))
     assert source.stopping.is_set()
 
