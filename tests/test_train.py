@@ -171,7 +171,10 @@ def test_what_cannot_be(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("table")
 def test_early_stop_and_class_weights(tmp_path: Path) -> None:
     path = train(tmp_path, epochs=60, early_stop=2, class_weights="balanced", schedule="constant", votes=0)
-    assert (path.parent / "epochs.csv").read_text().count("\n") < 40
+    epochs = (path.parent / "epochs.csv").read_text().count("\n") - 1
+    assert epochs < 39
+    card = checkpoint.load_card(path)
+    assert (card.epochs, card.trained["best_epoch"]) == (epochs, epochs - 2)
 
 
 @pytest.mark.usefixtures("table")

@@ -79,7 +79,9 @@ class Session:
                 yield self._epoch(learner, watch, stopping)
             except Stopped:
                 return
+        history = learner.history
         state.restore(learner, self.best)
+        learner.history = history
         finish(learner, self.examples, self.validation, self.recipe, self.network, self.weights)
 
     def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
