@@ -140,6 +140,17 @@ def test_nothing_learned_is_overwritten_unasked(tmp_path: Path) -> None:
     assert digest(train(tmp_path, epochs=1, seed=5, overwrite=True)) != before
 
 
+def test_data_that_cannot_be_read_destroys_nothing(tmp_path: Path, table: list[list[str]]) -> None:
+    before = digest(train(tmp_path, epochs=1))
+    drawn.write(tmp_path / "fer2013.csv", table[:1])
+    with pytest.raises(InputError, match="the train split has no example of"):
+        train(tmp_path, epochs=1, overwrite=True)
+    (tmp_path / "fer2013.csv").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        train(tmp_path, epochs=1, overwrite=True)
+    assert digest(tmp_path / "run" / "mine.safetensors") == before
+
+
 @pytest.mark.usefixtures("table")
 def test_a_stopped_training_with_other_options_is_not_taken_up(tmp_path: Path) -> None:
     train(tmp_path, epochs=1).unlink()

@@ -35,19 +35,18 @@ class Session:
             raise ModelError(f"network {network!r} does not say its {lacking[0]}; set it as an attribute of the class")
         size = int(self.model.size)  # type: ignore[arg-type]
         self.examples, self.validation = Examples(size), Examples(size)
+        self.overwrite = False
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
 
     def claim(self, overwrite: bool) -> None:
-        """Make sure of the folder before hours are spent.
+        """Make sure of the folder before hours are spent; what it holds goes only when there are faces to learn from.
 
         Raises:
             OutputError: it cannot be written, or holds weights that must not be lost.
         """
-        if overwrite:
-            for path in (self.weights, self.last, self.best):
-                path.unlink(missing_ok=True)
-        if self.weights.exists():
+        self.overwrite = overwrite
+        if self.weights.exists() and not overwrite:
             raise OutputError(f"{self.weights}: is finished and stays; choose another `out`, or set overwrite: true")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +69,9 @@ class Session:
         """
         self.examples.require("train")
         self.validation.require("validation")
+        if self.overwrite:
+            for path in (self.weights, self.last, self.best):
+                path.unlink(missing_ok=True)
         learner = Learner(
             self.model, self._part(Learning), self._part(Augment), _device(device), any(self.examples.votes)
         )

@@ -141,7 +141,8 @@ class Train(Stage):
         if session.weights.exists():
             log.info("learned: weights and card are %s and .json", session.weights)
         else:
-            log.warning("training stopped; the same command goes on from its last whole epoch")
+            how = " without overwrite" * self.overwrite
+            log.warning("training stopped; the same command%s goes on from its last whole epoch", how)
 
 
 @contextmanager
