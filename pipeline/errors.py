@@ -2,11 +2,23 @@
 
 import re
 
+SECRETS = {"pwd", "token", "key", "secret"}
+
 
 def redact(text: str) -> str:
     """Hide what stands before the last @ of a URL, and values of secret query parameters."""
-    text = re.sub(r"(\w[\w+.-]*://)\S*@", r"\1***@", text)
-    return re.sub(r"(?i)([?&](?:\w*pass\w*|pwd|token|key|secret)=)[^&\s]*", r"\1***", text)
+    text = re.sub(r"\S+", _without_user, text)
+    return re.sub(r"([?&](\w+)=)[^&\s]*", _without_secret, text)
+
+
+def _without_user(word: re.Match[str]) -> str:
+    scheme, slashes, rest = word[0].partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else word[0]
+
+
+def _without_secret(parameter: re.Match[str]) -> str:
+    name = parameter[2].lower()
+    return f"{parameter[1]}***" if "pass" in name or name in SECRETS else parameter[0]
 
 
 def sentence(error: BaseException) -> str:
