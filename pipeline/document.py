@@ -80,8 +80,8 @@ def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
 
 
 def _scalar(node: yaml.Node, scalars: yaml.SafeLoader) -> Any:
-    """Read a number only where it is written as Python would: `007` and `1.10` may be names."""
-    if node.tag not in _PLAIN_TAGS:
+    """Read a number only where it is written as Python would: `007` and `1.10` may be names, `1:30` a time."""
+    if node.tag not in _PLAIN_TAGS or ":" in node.value:
         return node.value
     value = scalars.construct_object(node)
     number = isinstance(value, int | float) and not isinstance(value, bool)
