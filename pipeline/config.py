@@ -92,7 +92,7 @@ def locate(name: str) -> Path:
     Raises:
         ConfigError: there is neither.
     """
-    if (path := Path(name)).exists():
+    if (path := Path(name)).exists() and not path.is_dir():
         return path
     folder = Path(str(importlib.resources.files("fervid.configs")))
     shipped = sorted(file.stem for file in folder.glob("*.yaml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,8 @@ def test_shipped_pipelines_are_found_by_name(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     assert config.locate("demo").is_file()
     assert config.locate("demo.yaml") == config.locate("demo")
+    (tmp_path / "demo").mkdir()
+    assert config.locate("demo").is_file()
     (tmp_path / "demo.yaml").touch()
     assert config.locate("demo.yaml") == Path("demo.yaml")
     with pytest.raises(ConfigError, match=r"webcm: no such file; did you mean 'webcam'\? \(fervid ships demo, "):
@@ -210,6 +213,13 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
 )
 def test_passwords_are_hidden(text: str, safe: str) -> None:
     assert redact(text) == safe
+
+
+@pytest.mark.parametrize("text", ["a" * 1_000_000, "://" * 300_000, "?" * 1_000_000, "?" + "pass" * 250_000])
+def test_a_long_word_is_searched_for_passwords_at_once(text: str) -> None:
+    began = time.process_time()
+    assert redact(text) == text
+    assert time.process_time() - began < 1
 
 
 def test_a_pipeline_may_be_a_path_like_thing(tmp_path: Path) -> None:
