@@ -71,8 +71,8 @@ class Tracker:
 
     def _predict(self, time: float) -> None:
         """Time that stands still, runs backwards or is no number moves nothing."""
-        seconds = time - self.time if self.tracks and time > self.time else 0.0
-        self.time = time if math.isfinite(time) and (time > self.time or not self.tracks) else self.time
+        seconds = time - self.time if self.tracks and self.time < time < math.inf else 0.0
+        self.time = time if seconds or (not self.tracks and math.isfinite(time)) else self.time
         for track in self.tracks:
             track.motion.predict(seconds)
         self._drop([track for track in self.tracks if not track.motion.sound])

@@ -1,0 +1,252 @@
+"""Which face is whose: on real clips, in a scene with a known truth, and case by case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crowd import Crowd, detections, plain_iou, score, tracked
+
+from fervid.pipeline import Frame, Pipeline, Source
+from fervid.pipeline.frame import Box, Face
+from fervid.stages.faces.track import HELD_BYTES, Track
+
+GREY = np.full((360, 640, 3), 128, np.uint8)
+
+Seen = list[list[tuple[int | None, str]]]
+"""For each frame, identities and how they were come by."""
+
+
+def box(x: float, y: float = 100, size: float = 100) -> Box:
+    return x, y, x + size, y + size
+
+
+def frames(
+    faces: Iterable[Sequence[Face]], fps: float = 25, *, live: bool = False, image: np.ndarray = GREY
+) -> Iterator[Frame]:
+    source = Source("test", 640, 360, live=live)
+    for index, found in enumerate(faces):
+        yield Frame(index, index / fps, image, source, list(found))
+
+
+def run(faces: Iterable[Sequence[Face]], track: Track | None = None, *, live: bool = False) -> list[Frame]:
+    return list((track or Track()).run(frames(faces, live=live)))
+
+
+def seen(found: Iterable[Frame]) -> Seen:
+    return [[(face.track, face.status) for face in frame.faces] for frame in found]
+
+
+def clip(path: Path, detect: str = "detect") -> list[list[Face]]:
+    pipeline = Pipeline.parse(f"stages:\n- file: {{path: {path}}}\n- {detect}\n- track\n")
+    return [frame.faces for frame in pipeline]
+
+
+def ids(faces: Sequence[Face]) -> list[int | None]:
+    return [face.track for face in faces]
+
+
+def test_a_portrait_is_one_face_throughout() -> None:
+    found = list(Pipeline.parse("stages:\n- demo: {frames: 60}\n- detect\n- track\n"))
+    assert seen(found) == [[(1, "detected")]] * 60
+
+
+def test_a_crying_face_behind_a_hand_keeps_its_id(clips: Path) -> None:
+    assert [ids(faces) for faces in clip(clips / "one_face_talking.mp4")] == [[1]] * 472
+
+
+def test_two_people_are_never_swapped(clips: Path) -> None:
+    found = clip(clips / "two_faces_head_pose.gif")
+    sides = [{face.track: face.box[0] < 200 for face in faces} for faces in found]
+    assert all(side == sides[0] for side in sides)
+    assert sorted(sides[0]) == [1, 2]
+
+
+def test_letters_that_look_like_a_face_for_three_frames_are_none(clips: Path) -> None:
+    raw = Pipeline.parse(f"stages:\n- file: {{path: {clips / 'no_face.mp4'}}}\n- detect: {{range: short}}\n")
+    assert sum(bool(frame.faces) for frame in raw) >= 3
+    assert not any(clip(clips / "no_face.mp4"))
+
+
+def test_a_face_comes_with_its_first_frame_and_goes_with_its_last(clips: Path) -> None:
+    entered = [ids(faces) for faces in clip(clips / "face_enters.mov")]
+    left = [ids(faces) for faces in clip(clips / "face_leaves.mov")]
+    assert entered == [[]] * 96 + [[1]] * 72 + [[]]
+    assert left == [[1]] * 72 + [[]] * 97
+
+
+def test_frames_that_were_not_searched_are_bridged(clips: Path) -> None:
+    found = clip(clips / "one_face_talking.mp4", "detect: {every: 5}")
+    assert [ids(faces) for faces in found] == [[1]] * 472
+    assert [faces[0].status for faces in found] == [("predicted", "detected")[n % 5 == 0] for n in range(472)]
+
+
+def test_a_crowd_that_crosses_and_hides(request: pytest.FixtureRequest) -> None:
+    """Six real faces; without the clips, six portraits."""
+    try:
+        folder = request.getfixturevalue("clips")
+    except pytest.skip.Exception:
+        folder = None
+    shots = detections(Crowd(folder, seed=4))
+    ours, plain = score(shots, tracked(shots)), score(shots, plain_iou(shots))
+    assert ours.mota >= 0.97
+    assert ours.idf1 >= 0.95
+    assert plain.idf1 < 0.85
+
+
+def test_a_hidden_face_is_put_on_the_line_between_its_detections() -> None:
+    walk = [[Face(box(10 * n), 0.9)] if n not in range(5, 10) else [] for n in range(20)]
+    found = run(walk)
+    assert seen(found) == [[(1, "detected")]] * 5 + [[(1, "predicted")]] * 5 + [[(1, "detected")]] * 10
+    assert [frame.faces[0].box for frame in found] == [pytest.approx(box(10 * n)) for n in range(20)]
+    assert all(frame.faces[0].keypoints is None for frame in found[5:10])
+    assert all(frame.faces[0].score == 0.9 for frame in found[5:10])
+
+
+def test_a_face_that_does_not_come_back_ends_with_its_last_detection() -> None:
+    assert seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 20)) == [[(1, "detected")]] * 5 + [[]] * 20
+
+
+def test_a_long_gap_is_left_open_but_the_id_is_kept() -> None:
+    found = seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 25 + [[Face(box(0), 0.9)]] * 5))
+    assert found == [[(1, "detected")]] * 5 + [[]] * 25 + [[(1, "detected")]] * 5
+
+
+def test_ids_are_never_used_again() -> None:
+    found = seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 50 + [[Face(box(0), 0.9)]] * 5))
+    assert found == [[(1, "detected")]] * 5 + [[]] * 50 + [[(2, "detected")]] * 5
+
+
+def test_ids_belong_to_the_run() -> None:
+    stage = Track()
+    assert [seen(run([[Face(box(0), 0.9)]], stage)) for _ in range(2)] == [[[(1, "detected")]]] * 2
+
+
+def test_a_doubtful_face_appears_in_its_first_frame_once_it_proved_to_be_one() -> None:
+    assert seen(run([[]] + [[Face(box(0), 0.55)]] * 30)) == [[]] + [[(1, "detected")]] * 30
+
+
+def test_a_doubtful_face_that_flickers_is_none() -> None:
+    flicker = [[Face(box(0), 0.55)] if n % 25 < 3 else [] for n in range(100)]
+    assert not any(seen(run(flicker)))
+
+
+def test_a_doubtful_face_in_a_single_picture_is_kept() -> None:
+    assert seen(run([[Face(box(0), 0.55)]])) == [[(1, "detected")]]
+
+
+def test_a_low_score_continues_a_face_but_begins_none() -> None:
+    found = run([[Face(box(0), 0.9)]] * 3 + [[Face(box(0), 0.3), Face(box(300), 0.3)]] * 20)
+    assert seen(found) == [[(1, "detected")]] * 23
+
+
+def test_a_live_face_is_predicted_for_as_long_as_it_may_coast() -> None:
+    found = seen(run([[Face(box(10 * n), 0.9)] for n in range(10)] + [[]] * 20, live=True))
+    assert found == [[(1, "detected")]] * 10 + [[(1, "predicted")]] * 13 + [[]] * 7
+
+
+def test_a_live_face_that_walks_is_predicted_ahead() -> None:
+    found = run([[Face(box(10 * n), 0.9)] for n in range(10)] + [[]] * 5, live=True)
+    assert found[14].faces[0].box[0] == pytest.approx(140, abs=5)
+
+
+def test_live_frames_never_wait_and_show_a_doubtful_face_only_once_it_is_confirmed() -> None:
+    taken = 0
+
+    def camera() -> Iterator[Sequence[Face]]:
+        nonlocal taken
+        for _ in range(20):
+            taken += 1
+            yield [Face(box(0), 0.55)]
+
+    shown = []
+    for number, frame in enumerate(Track().run(frames(camera(), live=True)), 1):
+        assert taken == number
+        shown.append(len(frame.faces))
+    assert shown == [0] * 10 + [1] * 10
+
+
+def test_a_sure_face_never_waits_in_a_file() -> None:
+    taken = 0
+
+    def film() -> Iterator[Sequence[Face]]:
+        nonlocal taken
+        for _ in range(20):
+            taken += 1
+            yield [Face(box(0), 0.9)]
+
+    assert [taken - number for number, _ in enumerate(Track().run(frames(film())), 1)] == [0] * 20
+
+
+def test_what_waits_is_bounded() -> None:
+    """A clock that stands still decides nothing."""
+    image = np.broadcast_to(np.uint8(0), (4320, 7680, 3))
+    taken = 0
+
+    def film() -> Iterator[Frame]:
+        nonlocal taken
+        source = Source("still", 7680, 4320)
+        for index in range(20):
+            taken += 1
+            yield Frame(index, 0.0, image, source, [Face(box(0), 0.55)])
+
+    most = max(taken - number for number, _ in enumerate(Track().run(film()), 1))
+    assert most == HELD_BYTES // image.nbytes == 2
+
+
+@pytest.mark.parametrize(
+    "bad", [(math.nan,) * 4, (0, 0, math.inf, 9), (5, 5, 5, 5), (9, 9, 0, 0), (0, 0, 1e300, 1e300)]
+)
+def test_a_box_that_is_none_harms_no_track(bad: Box) -> None:
+    found = run([[Face(box(10 * n), 0.9), *([Face(bad, 0.9)] if n % 3 == 1 else [])] for n in range(12)])
+    assert seen(found) == [[(1, "detected")]] * 12
+
+
+def test_times_that_stand_still_run_back_or_are_no_number_harm_no_track() -> None:
+    source = Source("test", 640, 360)
+    times = [0.0, 0.04, 0.04, math.nan, 0.02, 0.12, math.inf, 0.16, -math.inf]
+    made = [Frame(n, time, GREY, source, [Face(box(5 * n), 0.9)]) for n, time in enumerate(times)]
+    assert seen(Track().run(made)) == [[(1, "detected")]] * 9
+
+
+def test_a_variable_frame_rate_changes_no_forecast() -> None:
+    times = np.cumsum([0.01, 0.06, 0.02, 0.09, 0.04, 0.01, 0.1, 0.03] * 4)
+    source = Source("test", 640, 360, live=True)
+    made = [
+        Frame(n, float(time), GREY, source, [Face(box(200 * time), 0.9)] if n < 28 else [])
+        for n, time in enumerate(times)
+    ]
+    found = list(Track().run(made))
+    assert found[-1].faces[0].status == "predicted"
+    assert found[-1].faces[0].box[0] == pytest.approx(200 * times[-1], abs=3)
+
+
+def test_two_that_walk_through_each_other_keep_their_ids() -> None:
+    paths = [[Face(box(8 * n), 0.9), Face(box(480 - 8 * n, 110), 0.9)] for n in range(60)]
+    for n in range(24, 36):
+        del paths[n][1]
+    found = run(paths)
+    assert [face.track for face in sorted(found[-1].faces, key=lambda face: face.box[0])] == [2, 1]
+    assert all(len(frame.faces) == 2 for frame in found)
+
+
+def test_looks_tell_who_came_back() -> None:
+    """One leaves, and at that moment another one comes, almost at the same place."""
+    dark, bright = GREY.copy(), GREY.copy()
+    dark[:], bright[:] = 40, 200
+    source = Source("test", 640, 360)
+    made = [Frame(n, n / 25, dark, source, [Face(box(100), 0.9)]) for n in range(10)]
+    made += [Frame(n, n / 25, bright, source, [Face(box(140, 110), 0.9)]) for n in range(10, 20)]
+    assert [ids(frame.faces) for frame in Track().run(made)] == [[1]] * 10 + [[2]] * 10
+
+
+def test_no_frame_is_lost_and_the_order_is_kept() -> None:
+    random = np.random.default_rng(0)
+    faces = [
+        [Face(box(float(x)), float(random.uniform(0.4, 1))) for x in random.uniform(0, 540, random.integers(0, 4))]
+        for _ in range(300)
+    ]
+    assert [frame.index for frame in run(faces)] == list(range(300))
