@@ -18,11 +18,18 @@ def resolve(template: str, source: Source) -> Path:
     Raises:
         ConfigError: a placeholder that does not exist.
     """
-    for placeholder in re.findall(r"{([^{}]*)}", template):
-        if placeholder != "name":
-            raise ConfigError(f"{template}: no placeholder {{{placeholder}}}; there is {{name}}")
+    if unknown := unknown_placeholder(template):
+        raise ConfigError(unknown)
     name = re.sub(r"[^\w.,+=@ -]", "_", source.name).strip(". ") or "unnamed"
     return Path(template.replace("{name}", name))
+
+
+def unknown_placeholder(template: str) -> str | None:
+    """Say which placeholder of a path template does not exist, if one does not."""
+    for placeholder in re.findall(r"{([^{}]*)}", template):
+        if placeholder != "name":
+            return f"{template}: no placeholder {{{placeholder}}}; there is {{name}}"
+    return None
 
 
 @contextmanager
@@ -36,9 +43,12 @@ def output(path: Path, source: Source) -> Iterator[Path]:
     Raises:
         OutputError: the folder or file cannot be written, or the output would overwrite the input.
     """
-    if source.path and path.exists() and path.samefile(source.path):
-        raise OutputError(f"{path}: would overwrite the input; write to another name")
     part = path.with_name(f"{path.name}.part")
+    for name in (path, part, partial(path)):
+        if source.path and name.exists() and name.samefile(source.path):
+            raise OutputError(f"{path}: would overwrite the input; write to another name")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()

@@ -69,6 +69,19 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     assert video.read_text() == "video"
 
 
+@pytest.mark.parametrize("name", ["a.mp4.part", "a.partial.mp4"])
+def test_the_input_may_have_the_name_of_what_a_stopped_run_left(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("video")
+    with pytest.raises(OutputError, match="would overwrite the input; write to another name"):
+        write(tmp_path / "a.mp4", source(path=tmp_path / name))
+    assert (tmp_path / name).read_text() == "video"
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder; name a file in it"):
+        write(tmp_path, source())
+
+
 def test_a_place_that_cannot_be_written_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/a\.csv: cannot be written: "):
