@@ -18,6 +18,7 @@ import yaml
 from fervid.pipeline import document, options
 from fervid.pipeline.document import Node
 from fervid.pipeline.errors import ConfigError, FervidError
+from fervid.pipeline.output import unknown_placeholder
 from fervid.pipeline.stage import FACTS, Stage, find, names
 
 KEYS = ("plugins", "stages", "threads")
@@ -61,6 +62,7 @@ class Config:
         self.load_plugins()
         stages = [_build(entry) for entry in self.entries]
         _check_order(stages, self.entries)
+        _check_outputs(stages, self.entries)
         return stages
 
 
@@ -237,6 +239,21 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
         for fact in sorted(stage.refuses & facts.keys()):
             raise entry.error(f"must stand before {facts[fact]}, which gives {FACTS.get(fact, fact)}")
         facts |= dict.fromkeys(stage.gives, entry.name)
+
+
+def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
+    """Two stages that write to one file would leave neither's."""
+    writers: dict[str, Entry] = {}
+    for stage, entry in zip(stages, entries, strict=True):
+        option = stage.output
+        template = getattr(stage, option) if option else None
+        if option is None or template is None:
+            continue
+        if unknown := unknown_placeholder(str(template)):
+            raise entry.error(f"option {option!r}: {unknown}", option)
+        other = writers.setdefault(os.path.normpath(template), entry)
+        if other is not entry:
+            raise entry.error(f"would write to {template}, as {other.name} before it; give it another path", option)
 
 
 def _giver(fact: str, stages: Sequence[Stage]) -> str:

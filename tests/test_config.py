@@ -93,6 +93,21 @@ def test_a_stage_behind_what_it_refuses_is_told_to_move() -> None:
     assert refusal(text) == "cafe.yaml:5: emotions: must stand before draw, which gives a changed picture"
 
 
+@pytest.mark.parametrize(
+    ("sinks", "message"),
+    [
+        ("- csv\n- csv", "4: csv: would write to out/{name}.csv, as csv before it; give it another path"),
+        (
+            "- csv: {path: a}\n- video: {path: a.mp4}\n- csv: {path: ./a}",
+            "5: csv: would write to ./a, as csv before it",
+        ),
+        ("- csv: {path: '{stem}.csv'}", "3: csv: option 'path': {stem}.csv: no placeholder {stem}; there is {name}"),
+    ],
+)
+def test_outputs_are_checked_before_anything_runs(sinks: str, message: str) -> None:
+    assert refusal(f"stages:\n- demo\n{sinks}").startswith(f"cafe.yaml:{message}")
+
+
 def test_an_unknown_stage_is_answered_with_the_nearest_one() -> None:
     assert refusal("stages:\n- dmo").startswith("cafe.yaml:2: no stage 'dmo'; did you mean 'demo'? (there is ")
 
