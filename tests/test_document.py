@@ -24,7 +24,9 @@ def test_plain_data_is_read() -> None:
     assert plain("{a: [1, 2.5, true, null, word, 'quoted']}") == {"a": [1, 2.5, True, None, "word", "quoted"]}
 
 
-@pytest.mark.parametrize("text", ["007", "1.10", "0x1f", "1_000", "1:30", "1:" * 300 + "1.0", "2024-01-01", "1e-4", "+5"])
+@pytest.mark.parametrize(
+    "text", ["007", "1.10", "0x1f", "1_000", "1:30", f"{'1:' * 300}1.0", "2024-01-01", "1e-4", "+5"]
+)
 def test_what_may_be_a_name_stays_as_it_is_written(text: str) -> None:
     assert plain(text) == text
 
