@@ -64,18 +64,18 @@ def test_what_is_more_or_less_than_plain_data_is_refused(text: str, message: str
     ids=["flow lists", "flow mappings", "block lists", "block mappings", "one too many"],
 )
 def test_deep_nesting_is_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert "nested more than 32 levels deep" in refusal(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_merge_bomb_is_refused_at_once() -> None:
     bomb = "a: &a {x: 1}\n" + "".join(
         f"{c}: &{c} {{<<: [{f'*{p}, ' * 9}]}}\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    began = time.perf_counter()
+    began = time.process_time()
     assert "anchors and aliases" in refusal(bomb)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_more_than_a_megabyte_is_refused() -> None:
