@@ -90,6 +90,7 @@ def test_a_malformed_row_is_named_or_counted(tmp_path: Path, column: int, value:
         ("emotion,Usage\n0,Training\n", "has no column pixels"),
         ("", "has no column emotion"),
         ("emotion,pixels,Usage\n", "holds no face"),
+        (f'emotion,pixels,Usage\n0,"{"1 " * 100_000}', "fer2013.csv:2: is no csv: field larger than"),
     ],
 )
 def test_no_faces(tmp_path: Path, content: str, message: str) -> None:

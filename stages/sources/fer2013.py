@@ -86,7 +86,7 @@ class _Table:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
         self.rows = csv.reader(self.file)
-        names = [name.strip().lstrip("\ufeff") for name in next(self.rows, [])]
+        names = [name.strip().lstrip("\ufeff") for name in self._row() or []]
         if missing := [name for name in self.columns if name not in names]:
             self.file.close()
             raise InputError(f"{self.path}: has no column {missing[0]}; it should have {', '.join(self.columns)}")
@@ -100,8 +100,18 @@ class _Table:
         return self
 
     def __next__(self) -> list[str]:
-        row = next(self.rows)
+        row = self._row()
+        if row is None:
+            raise StopIteration
         return [row[place] if place < len(row) else "" for place in self.where]
+
+    def _row(self) -> list[str] | None:
+        """Behind a row that is no csv, such as one whose quotes never end, there is no other."""
+        try:
+            return next(self.rows, None)
+        except csv.Error as error:
+            self.file.close()
+            raise InputError(f"{self.path}:{self.line}: is no csv: {error}") from None
 
     @property
     def line(self) -> int:
