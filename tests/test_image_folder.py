@@ -79,10 +79,12 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     (tmp_path / "sad" / "1.png").write_text("not a picture")
     (tmp_path / "sad" / ".DS_Store").write_text("")
-    with pytest.raises(InputError, match=r"1\.png: is no picture"):
+    huge = b"P5 100000 100000 255\n"
+    (tmp_path / NAMES[0] / "0.png").write_bytes(huge)
+    with pytest.raises(InputError, match=r"0\.png: is no picture"):
         read(tmp_path)
     frames = read(tmp_path, on_error="skip")
-    assert (len(frames), frames[0].source.damaged) == (13, 1)
+    assert (len(frames), frames[0].source.damaged) == (12, 2)
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -112,8 +113,9 @@ class ImageFolder(Stage):
         import cv2
         import numpy as np
 
-        raw = np.fromfile(path, np.uint8)
-        grey = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE) if raw.size else None
+        grey = None
+        with suppress(OSError, cv2.error):
+            grey = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
         if grey is None:
             if self.on_error == "stop":
                 raise InputError(f"{path}: is no picture; remove it, or on_error: skip passes it over")
