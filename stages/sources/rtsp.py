@@ -58,7 +58,6 @@ class Rtsp(Stage):
     needs = frozenset()
     gives = frozenset({"frames"})
     live: ClassVar[bool] = True
-    input: ClassVar[str | None] = "url"
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in {"rtsp", "rtsps"}:
