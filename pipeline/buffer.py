@@ -21,7 +21,7 @@ def hand_over(
 
     With `newest`, as behind a camera, the producer never waits: a frame that nobody took in time is replaced by the
     next one and counted in `source.dropped`, and indices count the frames that were taken.
-    Once `stop` is set, what is ready is still yielded, but a producer that is silent is not waited for.
+    Once `stop` is set, what is ready is still yielded, but a camera that is silent is not waited for.
     """
     ready: deque[Frame] = deque()
     change = threading.Condition()

@@ -124,7 +124,7 @@ class Frame:
     time: float
     """Seconds: the container's presentation timestamp; of a live source, since its first frame."""
     image: NDArray[np.uint8]
-    """Height x width x 3, BGR. A stage that changes pixels says so in `gives`."""
+    """Height x width x 3, BGR, contiguous. A stage that changes pixels says so in `gives`."""
     source: Source
     faces: list[Face] = field(default_factory=list)
     searched: bool = True
