@@ -22,8 +22,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .src build out *.egg-info .pytest_cache .ruff_cache .mypy_cache
-	find pipeline stages models configs tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) .src build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find pipeline stages models configs tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.installed: setup.cfg constraints.txt | $(BIN)/python .src/fervid
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
