@@ -180,6 +180,13 @@ def test_what_cannot_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("table")
+def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="in epoch 1 the loss is no number any more; lower learning_rate, or set clip"):
+        train(tmp_path, optimizer="sgd", learning_rate=1e30)
+    assert not (tmp_path / "run" / "last.safetensors").exists()
+
+
+@pytest.mark.usefixtures("table")
 def test_early_stop_and_class_weights(tmp_path: Path) -> None:
     path = train(tmp_path, epochs=60, early_stop=2, class_weights="balanced", schedule="constant", votes=0)
     epochs = (path.parent / "epochs.csv").read_text().count("\n") - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,7 @@ class Session:
 
         Raises:
             InputError: a split is empty or lacks an emotion.
-            ModelError: the stopped training in the folder had other options or data.
+            ModelError: the stopped training in the folder had other options or data, or the loss became nan.
         """
         self.examples.require("train")
         self.validation.require("validation")
@@ -90,6 +91,10 @@ class Session:
         start = time.perf_counter()
         loss, rate = learner.learn(self.examples, watch, stopping)
         judged, accuracy = learner.judge(self.validation)
+        if not math.isfinite(loss + judged):
+            raise ModelError(
+                f"train: in epoch {learner.epoch} the loss is no number any more; lower learning_rate, or set clip"
+            )
         row = Epoch(learner.epoch, rate, loss, judged, accuracy, round(time.perf_counter() - start, 2))
         better = all(accuracy > old.validation_accuracy for old in learner.history)
         learner.history.append(row)
@@ -111,7 +116,8 @@ class Session:
                     "choose another `out`, or set overwrite: true to start over"
                 )
             state.restore(learner, self.last)
-        kept.write_text(json.dumps(mine, indent=2) + "\n")
+        else:
+            kept.write_text(json.dumps(mine, indent=2) + "\n")
 
     def _part(self, cls: type[T]) -> T:
         return cls(**{field.name: self.recipe[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
