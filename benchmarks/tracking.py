@@ -3,9 +3,13 @@
 python benchmarks/tracking.py [FOLDER_OF_CLIPS]
 
 The scene is `tests/crowd.py`'s: two to six real faces that cross, hide behind a pillar, enter and leave before a shaky
-camera. `detect` runs on the composed pictures; both trackers get its detections. Scores are motmetrics' (MOTA and IDF1
-as in the MOT Challenge, a match is IoU >= 0.5). As usual there, a face of which less than half can be seen is no truth
-that must be found, and a box on it is not held against a tracker.
+camera. `detect` runs on the composed pictures; both trackers get its detections. Scores are motmetrics' MOTA and IDF1;
+a box is on a face from IoU 0.5 on. A face that is hidden too much need not be found, and a box on it is not counted as
+false. How much is too much is a convention, so there are two rows of scores: at least 70 % must be visible (what
+WIDER FACE calls heavily occluded is left out), and at least 50 %, which mostly measures the detector.
+
+All scenes follow one script; seed and mirror image change the camera's path. The tracker's constants were chosen on
+seeds 0 to 6; from 10 on the camera moves in ways that were not looked at then.
 """
 
 from __future__ import annotations
@@ -29,14 +33,14 @@ def main() -> None:
         shots = detections(scene)
         name = f"{scene.faces} faces, seed {scene.seed}, shake {scene.shake:g} px{', mirrored' * scene.mirrored}"
         for label, tracker in (("track", tracked), ("plain IoU", plain_iou)):
-            print(f"{name:32} {label:10} {score(shots, tracker(shots))}")
+            for visible in (0.7, 0.5):
+                print(f"{name:34} {label:10} {visible:7.0%} {score(shots, tracker(shots), visible)}")
 
 
 def scenes(clips: Path | None) -> list[Crowd]:
-    return [
-        Crowd(clips, faces=faces, seed=seed, shake=shake, mirrored=bool(seed % 2))
-        for seed, (faces, shake) in enumerate(((2, 5.0), (3, 5.0), (4, 5.0), (6, 0.0), (6, 5.0), (6, 5.0), (6, 10.0)))
-    ]
+    people = ((2, 5.0), (3, 5.0), (4, 5.0), (6, 0.0), (6, 5.0), (6, 5.0), (6, 10.0))
+    chosen_on = [Crowd(clips, n, bool(seed % 2), shake, seed) for seed, (n, shake) in enumerate(people)]
+    return chosen_on + [Crowd(clips, 6, bool(seed % 2), 3.0 + seed % 4 * 2, seed) for seed in range(10, 22)]
 
 
 if __name__ == "__main__":

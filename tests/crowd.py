@@ -310,14 +310,14 @@ def plain_iou(shots: list[Shot]) -> Tracks:
     return tracks
 
 
-def score(shots: list[Shot], tracks: Tracks) -> Score:
+def score(shots: list[Shot], tracks: Tracks, visible: float = VISIBLE) -> Score:
     """Score tracks against the truth; hidden faces are left out, and so are boxes on them."""
     import motmetrics
 
     book = motmetrics.MOTAccumulator(auto_id=True)
     for shot, found in zip(shots, tracks, strict=True):
-        truth = [(n, one.box) for n, one in enumerate(shot.truth) if one.visible >= VISIBLE]
-        hidden = [one.box for one in shot.truth if 0 <= one.visible < VISIBLE]
+        truth = [(n, one.box) for n, one in enumerate(shot.truth) if one.visible >= visible]
+        hidden = [one.box for one in shot.truth if one.visible < visible]
         counted = [
             (number, box)
             for number, box in found
