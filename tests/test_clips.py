@@ -94,7 +94,7 @@ def test_a_face_enters_and_another_leaves(clips: Path, tmp_path: Path) -> None:
     enters = [bool(row["face_id"]) for row in annotate(clips / "face_enters.mov", tmp_path)]
     leaves = [bool(row["face_id"]) for row in annotate(clips / "face_leaves.mov", tmp_path)]
     assert not enters[0]
-    assert all(enters[-10:])
+    assert all(enters[100:168])  # the clip's last picture is black
     assert all(leaves[:10])
     assert not leaves[-1]
 

@@ -66,7 +66,7 @@ def _fits(sound: Path, path: Path) -> bool:
 
     try:
         with av.open(f"file:{sound}", options={"protocol_whitelist": "file"}) as container:
-            codecs = {stream.codec_context.name for stream in container.streams.audio}
+            codecs = {stream.codec_context.codec.canonical_name for stream in container.streams.audio}
     except av.error.FFmpegError:
         return False
     strange = codecs - FITTING.get(path.suffix.lower(), codecs)
