@@ -1,0 +1,54 @@
+"""What ships is small, says the same as what was trained, and its card is about it and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import drawn
+import pytest
+import tiny
+
+from fervid.models import checkpoint, ship
+from fervid.models.runtime import open_classifier
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, str]:
+    rows = drawn.rows()
+    votes = drawn.votes(tmp_path / "fer2013new.csv", rows)
+    return {"path": str(drawn.write(tmp_path / "fer2013.csv", rows)), "votes": str(votes)}
+
+
+def run(folder: Path) -> Path:
+    folder.mkdir()
+    tiny.saved(folder)
+    (folder / "last.safetensors").write_bytes(b"a checkpoint")
+    return folder
+
+
+def test_with_onnx_files_that_the_card_knows(
+    tmp_path: Path, data: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ship.KNOWN_FAILURES, "tiny", "glare")
+    path = ship.ship(run(tmp_path / "run"), data, tmp_path / "weights")
+    card = checkpoint.load_card(path)
+    assert sorted(card.exports) == ["tiny.int8.onnx", "tiny.onnx"] == sorted(card.figures["speed"])
+    assert card.figures["test"]["faces"] == 28
+    assert card.figures["test"]["ferplus_majority"]["faces"] == 28
+    assert card.figures["exports"]["tiny.onnx"]["largest_difference"] < 1e-4
+    assert card.notes["known_failures"] == "glare"
+    assert open_classifier(path).runtime == "onnx"
+
+
+@pytest.mark.parametrize(("loss", "store"), [(1.0, "int8"), (-1.0, "fp16")])
+def test_the_weights_alone(
+    tmp_path: Path, data: dict[str, str], loss: float, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ship, "LOSS", loss)
+    path = ship.ship(run(tmp_path / "run"), data, tmp_path / "weights", onnx=False)
+    card = checkpoint.load_card(path)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+    assert card.notes["stored_as"] == store
+    assert "known_failures" not in card.notes
+    assert card.figures["speed"]["tiny.safetensors"]["runtime"] == "torch"
+    assert set(card.figures) == {"train", "validation", "test", "speed", "exports"}
