@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shlex
 import subprocess
@@ -80,3 +81,10 @@ def test_the_columns_are_those_of_the_csv(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_figures_are_those_of_the_network_that_ships() -> None:
+    test = json.loads((ROOT / "models" / "weights" / "fervid.json").read_text())["figures"]["test"]
+    text = " ".join(README.split())
+    assert f"{test['accuracy']:.1%}".replace("%", " % of the test pictures") in text
+    assert f"{test['accuracy_at_coverage']['80%']:.1%}".replace("%", " % where it may pass over the fifth") in text
