@@ -53,6 +53,14 @@ def test_votes_are_joined_by_row(tmp_path: Path) -> None:
     assert frames[3].target.votes == (0, 8, 0, 0, 0, 0, 0, 2, 0, 0)
 
 
+def test_votes_are_counts(tmp_path: Path) -> None:
+    table = drawn.rows()[:7]
+    votes = drawn.votes(tmp_path / "b.csv", table)
+    votes.write_text(votes.read_text().replace(",8,", ",-8,", 1))
+    with pytest.raises(InputError, match=r"a\.csv:2: FER\+'s votes are not all whole numbers"):
+        read(drawn.write(tmp_path / "a.csv", table), votes=votes)
+
+
 def test_votes_of_another_csv_are_refused(tmp_path: Path) -> None:
     table = drawn.rows()
     votes = drawn.votes(tmp_path / "b.csv", table[::-1])
@@ -89,7 +97,7 @@ def test_a_malformed_row_is_named_or_counted(tmp_path: Path, column: int, value:
     [
         ("emotion,Usage\n0,Training\n", "has no column pixels"),
         ("", "has no column emotion"),
-        ("emotion,pixels,Usage\n", "holds no face"),
+        ("emotion,pixels,Usage\n\n", "holds no face"),
         (f'emotion,pixels,Usage\n0,"{"1 " * 100_000}', "fer2013.csv:2: is no csv: field larger than"),
     ],
 )

@@ -106,9 +106,9 @@ class _Table:
         return [row[place] if place < len(row) else "" for place in self.where]
 
     def _row(self) -> list[str] | None:
-        """Behind a row that is no csv, such as one whose quotes never end, there is no other."""
+        """The next that is not blank. Behind one that is no csv, such as one whose quotes never end, there is none."""
         try:
-            return next(self.rows, None)
+            return next(filter(None, self.rows), None)
         except csv.Error as error:
             self.file.close()
             raise InputError(f"{self.path}:{self.line}: is no csv: {error}") from None
@@ -148,7 +148,6 @@ def _votes(row: list[str] | None, usage: str) -> tuple[int, ...]:
         raise ValueError("FER+ has no row for this one; it belongs to another csv")
     if row[0] != usage:
         raise ValueError(f"FER+ says {row[0][:20]!r} where this row says {usage!r}; they are not in the same order")
-    try:
-        return tuple(int(count) for count in row[1:])
-    except ValueError:
-        raise ValueError("FER+'s votes are not all whole numbers") from None
+    if not all(count.isdecimal() for count in row[1:]):
+        raise ValueError("FER+'s votes are not all whole numbers")
+    return tuple(map(int, row[1:]))
