@@ -63,12 +63,13 @@ def unpack(blob: bytes, wanted: Mapping[str, Tensor], path: Path, name: str) -> 
         stored = load(blob)
     except SafetensorError as error:
         raise ModelError(f"{path}: no safetensors file: {error}") from None
-    for key, tensor in stored.items():
-        if not tensor.isfinite().all():
-            raise ModelError(f"{path}: {key} holds numbers that are not finite; train or download it again")
-    return {
+    restored = {
         key: _restored(key, stored) if tensor.is_floating_point() else stored[key] for key, tensor in wanted.items()
     }
+    for key, tensor in restored.items():
+        if not tensor.isfinite().all():
+            raise ModelError(f"{path}: {key} holds numbers that are not finite; train or download it again")
+    return restored
 
 
 def largest(wanted: Mapping[str, Tensor]) -> int:

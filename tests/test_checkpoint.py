@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load
+from safetensors.torch import save as pack
 from tiny import Tiny, saved
 
 from fervid.models import checkpoint, tensors
@@ -127,6 +129,14 @@ def test_numbers_that_are_not_finite(tmp_path: Path, number: float) -> None:
         network.head.bias[3] = number
     checkpoint.save(tmp_path / "t.safetensors", network, Card("tiny", 24, 0.5, 0.25))
     assert refusal(tmp_path / "t.safetensors").startswith("t.safetensors: head.bias holds numbers that are not finite")
+
+
+def test_8_bit_weights_that_are_not_finite_once_scaled(tmp_path: Path) -> None:
+    weights = {"w": torch.ones(2, 3)}
+    kept = load(tensors.pack(weights, "int8"))
+    kept["w.scale"][1] = 3e38
+    with pytest.raises(ModelError, match="w holds numbers that are not finite"):
+        tensors.unpack(pack(kept), weights, tmp_path, "two")
 
 
 def test_another_network(tmp_path: Path) -> None:
