@@ -91,4 +91,4 @@ def uncertain_below(confidence: Floats, right: Truths, floor: float = 0.4) -> fl
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     poor = np.flatnonzero(accuracy < floor)
     poor = poor[poor >= min(20, len(order) - 1)]
-    return round(float(confidence[order[poor[-1]]]), 3) if len(poor) else 0.0
+    return min(round(float(confidence[order[poor[-1]]]), 3), 0.999) if len(poor) else 0.0

@@ -141,3 +141,4 @@ def test_selective_accuracy_and_threshold() -> None:
     assert calibration.selective_accuracy(confidence, right, 1.0) == pytest.approx(0.5, abs=0.01)
     assert calibration.uncertain_below(confidence, right, floor=0.4) == pytest.approx(0.5 / 0.6, abs=0.01)
     assert calibration.uncertain_below(confidence, np.ones(1000, bool)) == 0.0
+    assert calibration.uncertain_below(np.ones(1000), np.zeros(1000, bool)) == 0.999  # a card takes no 1
