@@ -1,4 +1,4 @@
-"""Four convolutions and two dense layers, as a Keras beginner's course would build it."""
+"""Four convolutions and three dense layers, as a Keras beginner's course would build it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fervid.models.zoo import network
 
 @network("keras_cnn4")
 class KerasCnn4(nn.Module):
-    """Convolutions of 32, 64, 128 and 256 channels with batch norm and ReLU, pooled three times; dense 256 and 128.
+    """Convolutions of 32, 64, 128 and 256 channels with batch norm and ReLU, pooled three times; dense 256, 128, 7.
 
     2,782,919 trainable parameters. Batch norm and starting weights follow Keras, where it comes from.
     """
