@@ -73,6 +73,14 @@ def partial(path: Path) -> Path:
 
 
 def _keep(part: Path, final: Path, source: Source) -> None:
-    if part.exists():
-        part.replace(final)
-        source.outputs.append(final)
+    """Give the file its name.
+
+    Raises:
+        OutputError: the folder went away or was closed to writing meanwhile.
+    """
+    try:
+        if part.exists():
+            part.replace(final)
+            source.outputs.append(final)
+    except OSError as error:
+        raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {part}") from error

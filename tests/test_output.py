@@ -106,3 +106,12 @@ def test_a_name_cannot_leave_its_folder(name: str, path: str) -> None:
 def test_an_unknown_placeholder_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"out/{date}\.csv: no placeholder {date}; there is {name}"):
         resolve("out/{date}.csv", source())
+
+
+def test_a_name_that_is_taken_meanwhile_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    writing = output(path, source())
+    writing.__enter__().write_text("word")
+    path.mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        writing.__exit__(None, None, None)

@@ -97,6 +97,16 @@ def test_odd_sizes_and_pictures_of_other_sizes(tmp_path: Path) -> None:
     assert [float(frame.time) for frame in frames] == pytest.approx([0, 1, 2])
 
 
+def test_pictures_that_lie_too_far_apart_are_a_sentence(tmp_path: Path) -> None:
+    import cv2
+
+    for number in range(60):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 64, 3), 4 * number, np.uint8))
+    settings = {"images.path": str(tmp_path), "images.fps": 0.0001, "video.path": str(tmp_path / "out.mp4")}
+    with pytest.raises(OutputError, match="far apart"):
+        list(Pipeline.parse("stages:\n  - images\n  - video", settings))
+
+
 def test_another_ending_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"video: .*is written as \.mp4 or \.mkv"):
         Pipeline.parse("stages:\n  - demo\n  - video: {path: out.avi}")

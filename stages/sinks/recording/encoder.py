@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Source
 from fervid.stages.sinks.recording.pixels import planes
 
@@ -19,6 +20,7 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 TICKS = {"h264": 360_000, "mpeg4": 60_000}
 """Ticks a second. Those of H.264 hold 24, 25 and 30 frames a second, the same / 1.001, milliseconds and 1/90000 s
 exactly; MPEG-4 allows 65,535 at most."""
+LOCAL = {"protocol_whitelist": "file"}
 LIMITED, BT709, BT601, RGB = 1, 1, 6, 0
 """Numbers of ISO/IEC 23091-2, and FFmpeg's for the range."""
 
@@ -60,11 +62,23 @@ class Encoder:
         _name_colors(self.stream.codec_context, source)
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        """Add a picture; two never share a tick."""
+        """Add a picture; two never share a tick.
+
+        Raises:
+            OutputError: the container cannot hold pictures so far apart.
+        """
         frame = _frame(planes(image, self.width, self.height))
         frame.pts = self.last = max(round(time / self.tick), self.last + 1)
         frame.time_base = self.tick
-        self.container.mux(self.stream.encode(frame))
+        self._encode(frame)
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        import av
+
+        try:
+            self.container.mux(self.stream.encode(frame))
+        except av.error.PatchWelcomeError:
+            raise OutputError(f"{self.part.stem}: cannot hold pictures that lie this far apart; write .mkv") from None
 
     @property
     def end(self) -> float:
@@ -78,7 +92,7 @@ class Encoder:
         """Finish the file; what a full disk cut off cannot be played and goes."""
         try:
             if not isinstance(error, OSError):
-                self.container.mux(self.stream.encode())
+                self._encode(None)
             self.container.close()
         except OSError:
             self.part.unlink(missing_ok=True)
@@ -107,7 +121,7 @@ def _name_colors(context: Any, source: Source) -> None:
     if source.path and source.path.is_file():
         import av
 
-        with suppress(av.error.FFmpegError), av.open(f"file:{source.path}") as container:
+        with suppress(av.error.FFmpegError), av.open(f"file:{source.path}", options=LOCAL) as container:
             of = container.streams.video[0].codec_context
             if of.colorspace != RGB and of.format and not of.format.is_rgb:
                 names = (int(of.colorspace), int(of.color_primaries), int(of.color_trc))

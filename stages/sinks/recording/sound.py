@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.pipeline.errors import OutputError
-from fervid.stages.sinks.recording.encoder import CONTAINERS, TICKS
+from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS
 
 if TYPE_CHECKING:
     from fervid.pipeline.frame import Source
@@ -65,7 +65,7 @@ def _fits(sound: Path, path: Path) -> bool:
     import av
 
     try:
-        with av.open(f"file:{sound}", options={"protocol_whitelist": "file"}) as container:
+        with av.open(f"file:{sound}", options=LOCAL) as container:
             codecs = {stream.codec_context.codec.canonical_name for stream in container.streams.audio}
     except av.error.FFmpegError:
         return False
