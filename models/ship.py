@@ -41,9 +41,10 @@ NOTES = {
 
 KNOWN_FAILURES = {
     "fervid": (
-        "Fear, sad, angry and neutral are taken for one another; disgust is rare in the data and often read as angry. "
-        "Hands before the face, strong side light, profiles, glasses with glare, and young children are read worse. "
-        "A talking mouth may look surprised or happy for some frames; smooth over time."
+        "Of PublicTest's 496 faces labelled fear it calls 80 sad and 61 neutral, of 653 labelled sad 125 neutral, of 56 "
+        "labelled disgust 22 angry. Among its 20 surest mistakes there most faces look as it says: an open mouth and "
+        "drawn brows labelled sad and read angry, a wide smile labelled neutral and read happy, still faces labelled "
+        "fear or happy and read neutral."
     ),
 }
 
