@@ -205,7 +205,8 @@ def new_stage(name: str, folder: Path) -> None:
 
     stage, test = write(name, folder)
     click.echo(
-        f"{stage} and {test} are written. Try them:\n\n  pytest {test}\n\nand use the stage in a YAML beside it:\n"
+        f"{stage} and {test} are written. Try them (pytest comes by `pip install pytest`):\n\n"
+        f"  pytest {test}\n\nand use the stage in a YAML beside it:\n"
     )
     click.echo(
         f"plugins: [{stage.name}]\nstages:\n  - demo\n  - detect\n  - {name}\n  - draw\n  - video: {{path: {name}.mp4}}"

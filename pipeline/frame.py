@@ -127,6 +127,8 @@ class Frame:
     """Height x width x 3, BGR, contiguous. A stage that changes pixels says so in `gives`."""
     source: Source
     faces: list[Face] = field(default_factory=list)
+    name: str | None = None
+    """Of the picture's own file, where it has one."""
     searched: bool = True
     """False where `detect` passed the frame over; `track` bridges it."""
     wall_time: datetime | None = None

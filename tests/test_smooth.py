@@ -161,10 +161,10 @@ def test_the_label_changes_after_a_hold() -> None:
 
 @pytest.mark.parametrize("two_pass", [False, True])
 def test_a_best_score_below_the_networks_threshold_is_uncertain(two_pass: bool) -> None:
-    values = [scores(0.6, 0.3), scores(0.36, 0.34), scores(0.42, 0.3), scores(0.55, 0.3)]
-    shown = smooth(values, half_life=1e-6, threshold=0.4, two_pass=two_pass)
-    assert [one.emotion for one in shown] == ["happy", UNCERTAIN, UNCERTAIN, "happy"]
-    assert shown[1].confidence == pytest.approx(0.36, abs=1e-4)
+    values = [scores(one, 0.33) for one in (0.6, 0.48, 0.38, 0.52, 0.62)]
+    shown = smooth(values, half_life=1e-6, threshold=0.5, margin=0.1, hold=100, two_pass=two_pass)
+    assert [one.emotion for one in shown] == ["happy", "happy", UNCERTAIN, UNCERTAIN, "happy"]
+    assert shown[2].confidence == pytest.approx(0.38, abs=1e-4)
     assert all(one.emotion != UNCERTAIN for one in smooth(values, half_life=1e-6))
 
 

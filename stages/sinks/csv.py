@@ -33,7 +33,7 @@ QUALITY = {
     "roll": "tilt of the eye line, degrees, positive clockwise",
 }
 COLUMNS = {
-    "source": "name of the input",
+    "source": "name of the input; of a folder of pictures, of the picture",
     "frame": "index of the frame, from 0",
     "time_s": "presentation time in the container, seconds; of a live source, since its first frame",
     "wall_time": "UTC time of capture, ISO 8601; live sources only",
@@ -46,7 +46,7 @@ COLUMNS = {
     "h": "height of the face, pixels",
     "quality": "how well the face can be read, 0 to 1",
     "emotion": "the label: one of the seven, or uncertain",
-    "confidence": "probability of the label, 0 to 1",
+    "confidence": "probability of the label, 0 to 1; of uncertain, that of the best guess",
     **{emotion: f"probability of {emotion} in this frame, 0 to 1" for emotion in EMOTIONS},
     **{f"{emotion}_smooth": f"probability of {emotion} steadied over time, 0 to 1" for emotion in EMOTIONS},
     **QUALITY,
@@ -78,7 +78,9 @@ class Csv(Stage):
             with output(path, source) as part, part.open("wb", buffering=0) as file:
                 _append(file, ",".join(COLUMNS) + "\n")
                 while frame is not None:
-                    _append(file, "".join(f"{name},{row}\n" for row in rows(frame)))
+                    _append(
+                        file, "".join(f"{_cell(frame.name) if frame.name else name},{row}\n" for row in rows(frame))
+                    )
                     count += 1
                     yield frame
                     frame = next(stream, None)

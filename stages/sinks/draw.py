@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fervid.pipeline.frame import Face, Frame
+from fervid.pipeline.frame import UNCERTAIN, Face, Frame
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.arrangement import Arrangement
@@ -81,7 +81,8 @@ class Draw(Stage):
         """The label, and a shorter one for where it has no room."""
         if face.track is None and not face.emotion:
             return []
-        percent = f"{face.confidence:.0%}" if self.scores and face.confidence is not None else ""
+        sure = self.scores and face.confidence is not None and face.emotion != UNCERTAIN
+        percent = f"{face.confidence:.0%}" if sure else ""
         color, emotion = of_face(face, self.color), face.emotion or ""
         return [pieces.label(face.track, emotion, words, color, size) for words in dict.fromkeys((percent, ""))]
 

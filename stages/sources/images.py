@@ -32,7 +32,7 @@ MAX_PIXELS = 1 << 26
 class Images(Stage):
     """Pictures in natural order (2.jpg before 10.jpg), turned upright; one that cannot be read is counted.
 
-    Sizes may differ. The sidecar of an output lists the names of the pictures in the order of their frames.
+    Sizes may differ. In a CSV, `source` is the name of the picture.
     """
 
     path: str
@@ -50,24 +50,21 @@ class Images(Stage):
         folder = (Path(self.path) if Path(self.path).is_dir() else paths[0].parent).absolute()
         source = Source(folder.name, 0, 0, fps=self.fps, path=folder, length=len(paths))
         source.reopen = lambda: self._frames(paths, source)
-        names: list[str] = source.provenance.setdefault("pictures", [])
-        yield from self._frames(paths, source, names)
-        if not names:
+        yield from self._frames(paths, source, first=True)
+        if not source.width:
             raise InputError(f"{self.path}: none of its {len(paths)} pictures can be read")
 
-    def _frames(self, paths: list[Path], source: Source, names: list[str] | None = None) -> Iterator[Frame]:
-        """Every picture that can be read; with `names`, as a first reading that keeps them and counts the damage."""
+    def _frames(self, paths: list[Path], source: Source, first: bool = False) -> Iterator[Frame]:
+        """Every picture that can be read; the first reading counts the damage and tells of it."""
         index = 0
         for path in paths:
-            image = _read(path, quiet=names is None)
+            image = _read(path, quiet=not first)
             if image is None:
-                source.damaged += names is not None
+                source.damaged += first
                 continue
             if not index:
                 source.height, source.width = image.shape[:2]
-            if names is not None:
-                names.append(path.name)
-            yield Frame(index, index / self.fps, image, source)
+            yield Frame(index, index / self.fps, image, source, name=path.name)
             index += 1
 
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 class Label:
     """Changes when another label leads by `margin`, or has led for `hold` seconds.
 
-    A best score below `threshold` is uncertain at once; to be certain again it must rise `margin` above the threshold,
-    or stay above it for `hold` seconds.
+    While the best score is below `threshold`, the label that leads is "uncertain", by what is missing.
     """
 
     def __init__(self, margin: float, hold: float, threshold: float) -> None:
@@ -25,23 +24,20 @@ class Label:
 
     def update(self, time: float, scores: NDArray[np.floating[Any]]) -> str:
         """Return the label to show at `time` (seconds)."""
-        best = EMOTIONS[int(scores.argmax())]
-        lead = float(scores.max()) - self._height(scores)
-        if float(scores.max()) < self._threshold:
-            self._show(UNCERTAIN)
-        elif self._shown is None or best == self._shown or lead >= self._margin:
-            self._show(best)
-        elif self._waiting is None or self._waiting[0] != best:
-            self._waiting = best, time
+        leader, lead = self._leader(scores)
+        if self._shown in {None, leader} or lead >= self._margin:
+            self._shown, self._waiting = leader, None
+        elif self._waiting is None or self._waiting[0] != leader:
+            self._waiting = leader, time
         elif time - self._waiting[1] >= self._hold:
-            self._show(best)
-        return self._shown or best
+            self._shown, self._waiting = leader, None
+        return self._shown or leader
 
-    def _height(self, scores: NDArray[np.floating[Any]]) -> float:
-        """What a new label is measured against."""
+    def _leader(self, scores: NDArray[np.floating[Any]]) -> tuple[str, float]:
+        """The label that these scores alone would have, and how far it is ahead of the one that is shown."""
+        best, top = EMOTIONS[int(scores.argmax())], float(scores.max())
+        if top < self._threshold:
+            return UNCERTAIN, self._threshold - top
         if self._shown is None or self._shown == UNCERTAIN:
-            return self._threshold
-        return float(scores[EMOTIONS.index(self._shown)])
-
-    def _show(self, label: str) -> None:
-        self._shown, self._waiting = label, None
+            return best, top - self._threshold
+        return best, top - float(scores[EMOTIONS.index(self._shown)])
