@@ -16,7 +16,7 @@ import pytest
 from fervid.pipeline import Frame, Pipeline, Source
 from fervid.pipeline.errors import OutputError
 from fervid.stages.sinks.display import Display
-from fervid.stages.sinks.window.window import Window
+from fervid.stages.sinks.window.window import Window, reason
 
 CHAIN = "stages:\n  - demo: {frames: 600}\n  - display: {title: fervid test}\n  - csv"
 
@@ -123,8 +123,15 @@ def test_nothing_is_asked_of_the_source_before_the_window_is_open(monkeypatch: p
         raise AssertionError
         yield
 
-    with pytest.raises(OutputError, match="could not connect to display :987"):
+    with pytest.raises(OutputError, match="could not connect to display :987|sudo apt-get install libsm6"):
         next(Display().run(source()))
+
+
+def test_missing_libraries_of_windows_are_named() -> None:
+    plugin = 'Could not load the Qt platform plugin "xcb" in "/plugins" even though it was found.'
+    assert "sudo apt-get install libsm6" in reason(f"qt.qpa.plugin: {plugin}\nThis application failed to start.")
+    connect = "qt.qpa.xcb: could not connect to display :987"
+    assert reason(f"{connect}\nqt.qpa.plugin: {plugin}") == f" ({connect})"
 
 
 def until_it_stops(source: Source, act: Callable[[str], None], what: str) -> None:

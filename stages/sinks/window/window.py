@@ -49,9 +49,9 @@ class Window:
         )
         threading.Thread(target=self._listen, name="fervid-window", daemon=True).start()
         if not self._idle.wait(PATIENCE) or self._gone.is_set():
-            reason = self._reason()
+            why = self._reason()
             self.__exit__()
-            raise OutputError(f"display: the window could not be opened{reason}; {ADVICE}")
+            raise OutputError(f"display: the window could not be opened{why}; {ADVICE}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,9 +98,16 @@ class Window:
 
     def _reason(self) -> str:
         self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-        told = [line for line in lines if "could not connect" in line or "rror" in line]
-        return f" ({told[0].strip()[:160]})" if told else ""
+        return reason(self._complaints.read().decode(errors="replace"))
+
+
+def reason(complaints: str) -> str:
+    """What of a window's last words says why it ended, in brackets; nothing where they do not tell."""
+    lines = complaints.strip().splitlines()
+    told = [line for line in lines if "could not connect" in line or "rror" in line]
+    if not told and "Could not load the Qt platform plugin" in complaints:
+        told = ["system libraries of its windows are missing; install them: sudo apt-get install libsm6"]
+    return f" ({told[0].strip()[:160]})" if told else ""
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
