@@ -123,7 +123,7 @@ def test_nothing_is_asked_of_the_source_before_the_window_is_open(monkeypatch: p
         raise AssertionError
         yield
 
-    with pytest.raises(OutputError, match="could not connect to display :987|sudo apt-get install libsm6"):
+    with pytest.raises(OutputError, match=r"could not connect to display :987|sudo apt-get install libsm6"):
         next(Display().run(source()))
 
 
