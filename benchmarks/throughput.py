@@ -136,7 +136,9 @@ def overlapped(clip: Path, out: Path, encoder: str, model: str) -> int:
     with detector() as find, table(out / "overlapped.csv") as rows, closing(ahead(read(clip))) as frames:
         for image, rate in frames:
             factor = image.shape[1] / 256
-            small = cv2.resize(image, (256, round(image.shape[0] / factor)), interpolation=cv2.INTER_AREA)
+            size = (256, round(image.shape[0] / factor))
+            coarse = cv2.resize(image, (3 * size[0], 3 * size[1])) if factor > 3 else image
+            small = cv2.resize(coarse, size, interpolation=cv2.INTER_AREA)
             found = boxes(find.detect(picture(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))), factor)
             if found:
                 every = classify(np.stack([crop(image, box, None, 48) for box in found]))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WIDTH = 256
 """The networks see 128 and 192 pixels; in a copy of this width they find the same faces, faster."""
+COARSE = 3
+"""How many times that width a picture is brought to before it is averaged: with 2, noise moves the boxes."""
 
 
 @register("detect")
@@ -69,11 +71,21 @@ def _find(search: Search, frame: Frame) -> list[Face]:
     import cv2
 
     height, width = frame.image.shape[:2]
-    factor = max(width / WIDTH, 1.0)
-    size = round(width / factor), max(1, round(height / factor))
-    small = cv2.cvtColor(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-    faces = search(small, frame.time)  # type: ignore[arg-type]
+    faces = search(cv2.cvtColor(_shrunk(frame.image), cv2.COLOR_BGR2RGB), frame.time)  # type: ignore[arg-type]
     return [_scaled(face, width, height) for face in faces]
+
+
+def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy of WIDTH at most. Large pictures are picked from before they are averaged, for a fifth of the time."""
+    import cv2
+
+    height, width = image.shape[:2]
+    factor = max(width / WIDTH, 1.0)
+    small = round(width / factor), max(1, round(height / factor))
+    if factor > COARSE:
+        between = small[0] * COARSE, small[1] * COARSE
+        image = cv2.resize(image, between, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return cv2.resize(image, small, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _scaled(face: Face, width: int, height: int) -> Face:
