@@ -124,7 +124,7 @@ def test_a_lost_camera_is_said_and_comes_back(
                 break
     helper.join()
     lost, back = (next(one.created for one in caplog.records if word in one.message) for word in ("lost", "back"))
-    assert lost - moments["hurt"] < 3
+    assert lost - moments["hurt"] < 2.2  # the timeout, and what a busy machine takes to say so
     assert back - moments["returned"] < 2
 
 

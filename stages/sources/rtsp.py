@@ -95,7 +95,8 @@ class Rtsp(Stage):
         import av
 
         # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
-        with av.open(self.url, options=OPTIONS, timeout=(self.timeout / 2, self.timeout / 2)) as container:
+        patience = 0.45 * self.timeout
+        with av.open(self.url, options=OPTIONS, timeout=(patience, patience)) as container:
             if not container.streams.video:
                 raise LookupError(ANSWERS[-1])
             newest = monotonic()
