@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -11,8 +10,9 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 from fervid.models.crop import Framing
-from fervid.pipeline.errors import ModelError, OutputError
+from fervid.pipeline.errors import ModelError
 from fervid.pipeline.frame import EMOTIONS
+from fervid.pipeline.output import write
 
 LONGEST = 1_000_000
 """Bytes of the longest card that is read; real ones have some thousand."""
@@ -105,20 +105,3 @@ def read_card(path: Path) -> Card:
 def save_card(path: Path, card: Card) -> None:
     """Write the card that belongs to a weights file."""
     write(card_path(path), (json.dumps(asdict(card), indent=2, allow_nan=False) + "\n").encode())
-
-
-def write(path: Path, blob: bytes) -> None:
-    """Write a file that is complete or absent.
-
-    Raises:
-        OutputError: the folder cannot be written to, or the disk is full.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(blob)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

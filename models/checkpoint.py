@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fervid.models import tensors, zoo
-from fervid.models.card import Card, card_path, load_card, save_card, write
+from fervid.models.card import Card, card_path, load_card, save_card
 from fervid.pipeline.errors import ModelError
+from fervid.pipeline.output import write
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import checkpoint, zoo
-from fervid.models.card import Card, card_path, read_card, save_card, write
+from fervid.models.card import Card, card_path, read_card, save_card
 from fervid.models.crop import crop
 from fervid.models.runtime import Classifier, from_onnx, normalised, open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.output import write
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fervid.pipeline.errors import ConfigError, OutputError
@@ -84,3 +84,20 @@ def _keep(part: Path, final: Path, source: Source) -> None:
             source.outputs.append(final)
     except OSError as error:
         raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {part}") from error
+
+
+def write(path: Path, blob: bytes) -> None:
+    """Write a small file that is complete or absent.
+
+    Raises:
+        OutputError: the folder cannot be written to, or the disk is full.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(blob)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

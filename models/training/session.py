@@ -21,6 +21,7 @@ from fervid.models.training.finish import finish
 from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.output import write
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ class Session:
                 )
             state.restore(learner, self.last)
         else:
-            kept.write_text(json.dumps(mine, indent=2) + "\n")
+            write(kept, (json.dumps(mine, indent=2) + "\n").encode())
 
     def _part(self, cls: type[T]) -> T:
         return cls(**{field.name: self.recipe[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]

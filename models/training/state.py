@@ -12,11 +12,16 @@ from torch import Tensor
 
 from fervid.models.training.learner import Epoch, Learner
 from fervid.pipeline.errors import ModelError
+from fervid.pipeline.output import write
 
 
 def save(learner: Learner, path: Path) -> None:
-    """Write all that the next epoch depends on, in one file that is complete or absent."""
-    from safetensors.torch import save_file
+    """Write all that the next epoch depends on, in one file that is complete or absent.
+
+    Raises:
+        OutputError: the disk is full.
+    """
+    from safetensors.torch import save as to_bytes
 
     tensors: dict[str, Tensor] = {}
     for prefix, network in (("network", learner.network), ("average", learner.average)):
@@ -35,12 +40,10 @@ def save(learner: Learner, path: Path) -> None:
         "history": [asdict(epoch) for epoch in learner.history],
         "optimizer": numbers,
     }
-    part = path.with_name(f".{path.name}.part")
     whole = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
-    save_file(whole, part, {"state": json.dumps(about)})
-    part.replace(path)
+    write(path, to_bytes(whole, {"state": json.dumps(about)}))
 
 
 def restore(learner: Learner, path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source
-from fervid.pipeline.output import output, partial, resolve
+from fervid.pipeline.output import output, partial, resolve, write
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.stage import Stage, register
 
@@ -141,11 +141,5 @@ def _describe(path: Path, source: Source, frames: int) -> None:
     whole = table == path and source.cut is None
     page = {"complete": whole, "frames": frames, "labels": EMOTIONS, "columns": COLUMNS, **provenance(source)}
     final = table.with_name(f"{table.name}.json")
-    part = final.with_name(f"{final.name}.part")
-    try:
-        part.write_text(json.dumps(page, indent=2) + "\n", encoding="utf-8")
-        part.replace(final)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{final}: cannot be written: {error.strerror}") from error
+    write(final, (json.dumps(page, indent=2) + "\n").encode())
     source.outputs.append(final)
