@@ -207,3 +207,29 @@ def test_a_plugins_network_is_measured_by_the_stages_that_read_videos(tmp_path: 
         pass
     measured = json.loads((tmp_path / "out" / "evaluation.json").read_text())["splits"]["validation"]["accuracy"]
     assert measured == pytest.approx(checkpoint.load_card(path).figures["validation"]["accuracy"], abs=0.04)
+
+
+def test_goes_on_from_trained_weights(tmp_path: Path, table: list[list[str]]) -> None:
+    first = train(tmp_path)
+    still = {"epochs": 1, "learning_rate": 1e-12, "weight_decay": 0, "ema": 0, "batch": 4096}
+    second = train(tmp_path, "second", start=str(first), **still)
+    (card, was), (later, now) = checkpoint.load(first), checkpoint.load(second)
+    assert all(_same(a, b) for a, b in zip(was.parameters(), now.parameters(), strict=True))
+    assert later.recipe["start_sha256"] == card.sha256
+
+
+def test_does_not_start_from_what_it_would_replace(tmp_path: Path, table: list[list[str]]) -> None:
+    first = train(tmp_path)
+    kept = first.read_bytes()
+    with pytest.raises(OutputError, match="cannot be where training starts and where it ends"):
+        train(tmp_path, start=str(first), overwrite=True)
+    assert first.read_bytes() == kept
+
+
+def test_starts_only_from_weights_of_its_network(tmp_path: Path, table: list[list[str]]) -> None:
+    with pytest.raises(ModelError, match="cannot start 'mine': its weights are of 'fervid'"):
+        train(tmp_path, start="fervid")
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool((a - b).abs().max() < 1e-6)

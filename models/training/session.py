@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from fervid.models import zoo
+from fervid.models import checkpoint, zoo
 from fervid.models.training import curves, state
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
@@ -40,6 +40,8 @@ class Session:
         self.overwrite = False
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
+        if recipe["start"]:
+            self.recipe = {**recipe, "start_sha256": self._begin_with(zoo.weights(recipe["start"]))}
 
     def claim(self, overwrite: bool) -> None:
         """Make sure of the folder before hours are spent; what it holds goes only when there are faces to learn from.
@@ -55,6 +57,16 @@ class Session:
             (self.folder / "recipe.json").touch()
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _begin_with(self, path: Path) -> str:
+        """Take over trained weights; return their SHA-256."""
+        if path.resolve() == self.weights.resolve():
+            raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
+        card, trained = checkpoint.load(path)
+        if card.network != self.network:
+            raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
+        self.model.load_state_dict(trained.state_dict())
+        return card.sha256
 
     def add(self, frame: Frame) -> None:
         """Keep a frame of the train or validation split."""

@@ -40,6 +40,9 @@ class Train(Stage):
     """Name of a network: one of fervid's or of a plugin's."""
     out: str = "runs/{network}"
     """Folder for the weights and their card, the checkpoint of each epoch, epochs.csv and curves.png."""
+    start: str | None = None
+    """Weights of the same network to go on from (`fervid`, or a .safetensors file): for faces of your own, or for a
+    further cycle. A tenth of the learning rate keeps what they know; without it, training begins with chance."""
     overwrite: bool = False
     """Start over where the folder holds weights or a stopped training; otherwise those are never touched."""
     epochs: Annotated[int, Ge(1)] = 60
