@@ -63,6 +63,38 @@ SMALL, LEFT = 0.42, 200
 """Size and place of a face that only the full range finds, and surely so."""
 
 
+@register("beside")
+@dataclass(frozen=True)
+class Beside(Stage):
+    """Moves the pictures aside, so that a part of them is lost."""
+
+    x: int = 0
+    y: int = 0
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        for frame in frames:
+            height, width = frame.image.shape[:2]
+            frame.image = cv2.warpAffine(frame.image, np.float32([[1, 0, self.x], [0, 1, self.y]]), (width, height))
+            yield frame
+
+
+@pytest.mark.parametrize("edge", range(4), ids=["left", "top", "right", "bottom"])
+def test_a_face_that_is_cut_by_an_edge_has_its_box_where_it_is(edge: int) -> None:
+    inside = detected("")
+    size, axis = inside[2] - inside[0], edge % 2
+    shift = (0 if edge < 2 else (640, 360)[axis]) - inside[edge] + (-0.2 if edge < 2 else 0.2) * size
+    moved = np.roll([round(shift), 0], axis)
+    cut = detected(f"\n  - beside: {{x: {moved[0]}, y: {moved[1]}}}")
+    np.testing.assert_allclose(cut, inside + np.tile(moved, 2), atol=0.15 * size)
+
+
+def detected(between: str) -> NDArray[np.float64]:
+    """The box of the demo's face."""
+    (frame,) = Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}{between}\n  - detect: {{range: short}}")
+    (face,) = frame.faces
+    return np.array(face.box)
+
+
 @register("far_away")
 @dataclass(frozen=True)
 class FarAway(Stage):

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fervid.pipeline.frame import Box
+
     Picture = NDArray[np.uint8]
+
+MOUTH, EARS = 3, slice(4, 6)
+"""Among the keypoints."""
 
 Finder = Callable[["Picture"], list[Face]]
 """Takes RGB."""
@@ -88,10 +93,25 @@ def full_range(min_score: float) -> Iterator[Finder]:
 def _near(found: Any, width: int, height: int) -> Face:
     import numpy as np
 
-    box = found.bounding_box
-    x, y = box.origin_x / width, box.origin_y / height
     points = np.array([(p.x, p.y) for p in found.keypoints], np.float32)
-    return Face((x, y, x + box.width / width, y + box.height / height), float(found.categories[0].score), points)
+    x1, y1, x2, y2 = _whole(found.bounding_box, points * (width, height))
+    return Face((x1 / width, y1 / height, x2 / width, y2 / height), float(found.categories[0].score), points)
+
+
+def _whole(box: Any, points: NDArray[np.floating[Any]]) -> Box:
+    """The box in pixels, as the network drew it.
+
+    The Tasks API cuts off fractions, and moves a box that begins left of the picture or above it inside. The keypoints
+    stay where they are: the box's middle is two thirds of the way from the mouth to the middle of the ears, within 2 %
+    of its size (one standard deviation over 1,400 faces).
+    """
+    x, y, width, height = box.origin_x + 0.5, box.origin_y + 0.5, box.width + 0.5, box.height + 0.5
+    middle = (points[EARS].mean(axis=0) * 2 + points[MOUTH]) / 3
+    if box.origin_x == 0:
+        x = min(x, float(middle[0]) - width / 2)
+    if box.origin_y == 0:
+        y = min(y, float(middle[1]) - height / 2)
+    return x, y, x + width, y + height
 
 
 def _far(found: Any) -> Face:
