@@ -116,8 +116,8 @@ def test_a_long_gap_is_left_open_but_the_id_is_kept() -> None:
 
 
 def test_ids_are_never_used_again() -> None:
-    found = seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 50 + [[Face(box(0), 0.9)]] * 5))
-    assert found == [[(1, "detected")]] * 5 + [[]] * 50 + [[(2, "detected")]] * 5
+    found = seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 60 + [[Face(box(0), 0.9)]] * 5))
+    assert found == [[(1, "detected")]] * 5 + [[]] * 60 + [[(2, "detected")]] * 5
 
 
 def test_ids_belong_to_the_run() -> None:
@@ -241,6 +241,32 @@ def test_looks_tell_who_came_back() -> None:
     made = [Frame(n, n / 25, dark, source, [Face(box(100), 0.9)]) for n in range(10)]
     made += [Frame(n, n / 25, bright, source, [Face(box(140, 110), 0.9)]) for n in range(10, 20)]
     assert [ids(frame.faces) for frame in Track().run(made)] == [[1]] * 10 + [[2]] * 10
+
+
+@pytest.mark.parametrize(("grey", "number"), [(40, 1), (90, 2)], ids=["looks as before", "looks different"])
+def test_who_sets_out_unseen_is_known_again_by_looks(grey: int, number: int) -> None:
+    """A face that stood still comes back after a second, farther away than its forecast can tell."""
+    source = Source("test", 640, 360)
+    found = [[Face(box(0), 0.9)]] * 5 + [[]] * 25 + [[Face(box(400), 0.9)]] * 5
+    made = [
+        Frame(n, n / 25, np.full_like(GREY, grey if n >= 30 else 40), source, list(faces))
+        for n, faces in enumerate(found)
+    ]
+    assert [ids(frame.faces) for frame in Track().run(made)] == [[1]] * 5 + [[]] * 25 + [[number]] * 5
+
+
+def test_who_comes_out_from_behind_another_is_not_taken_for_a_new_face() -> None:
+    """At first there is more of the other to see than of the face itself."""
+    source = Source("test", 640, 360)
+    found = [[Face(box(100), 0.9)]] * 10 + [[]] * 5 + [[Face(box(150), 0.55)]] * 2 + [[Face(box(150), 0.9)]] * 5
+    made = [Frame(n, n / 25, np.full_like(GREY, 80 if n in (15, 16) else 40), source, f) for n, f in enumerate(found)]
+    assert seen(Track().run(made)) == [[(1, "detected")]] * 10 + [[(1, "predicted")]] * 7 + [[(1, "detected")]] * 5
+
+
+def test_a_sure_detection_between_two_faces_leaves_the_doubtful_one_its_own() -> None:
+    sides = [Face(box(100), 0.9), Face(box(200), 0.9)]
+    found = run([sides] * 5 + [[Face(box(145), 0.9), Face(box(100), 0.6)]])
+    assert [(face.track, face.box) for face in found[5].faces] == [(1, box(100)), (2, box(145))]
 
 
 def test_no_frame_is_lost_and_the_order_is_kept() -> None:

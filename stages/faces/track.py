@@ -32,12 +32,12 @@ class Track(Stage):
     min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
     """A detection below goes on with a track but begins none; lower `detect.min_score` to let it through."""
     sure_score: Annotated[float, Gt(0), Le(1)] = 0.7
-    """A detection of at least this is a face at once, and chooses its track first."""
+    """A detection of at least this is a face at once."""
     confirm: Annotated[float, Ge(0), Le(5)] = 0.4
     """Seconds in which any other must be found in two of three searched frames to be a face."""
     coast: Annotated[float, Ge(0), Le(10)] = 0.5
     """Seconds for which a lost face is predicted."""
-    max_gap: Annotated[float, Ge(0)] = 1.5
+    max_gap: Annotated[float, Ge(0)] = 2.0
     """Seconds after which a lost face that comes back gets a new id."""
 
     needs = frozenset({"faces"})

@@ -13,6 +13,10 @@ REACH = 0.6
 """How far apart two centres may be, in mean heights."""
 PACE = 1.5
 """How many heights farther for each second of absence."""
+WALK = 5.0
+"""The same for a face that looks as before: it may have set out, or turned, unseen. A box is some 0.2 m high."""
+ALIKE = 18.0
+"""Grey levels up to which a face does; others differ by 8 to 58, the same one mostly by 4 to 17 after a second."""
 RATIO = 1.6
 """How many times higher one box may be than the other."""
 SAME = 0.5
@@ -53,11 +57,12 @@ def cost(expected: Candidate, found: Candidate) -> float:
     height_a, height_b = ay2 - ay1, by2 - by1
     distance = math.hypot(ax1 + ax2 - bx1 - bx2, ay1 + ay2 - by1 - by2) / (height_a + height_b)
     ratio = max(height_a / height_b, height_b / height_a)
-    if distance > REACH + expected.absent * PACE or ratio > RATIO + expected.absent / 2:
+    if distance > REACH + expected.absent * WALK or ratio > RATIO + expected.absent / 2:
         return IMPOSSIBLE
     overlap = iou(expected.box, found.box)
     strange = difference(expected.look, found.look)
-    if strange > STRANGE and overlap < SAME:
+    alike = strange <= ALIKE and expected.look is not None and found.look is not None
+    if (strange > STRANGE and overlap < SAME) or (distance > REACH + expected.absent * PACE and not alike):
         return IMPOSSIBLE
     return (distance + ratio - overlap) / 2 + expected.absent * PATIENCE + strange / GREYS
 

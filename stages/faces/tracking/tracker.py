@@ -78,21 +78,19 @@ class Tracker:
         self._drop([track for track in self.tracks if not track.motion.sound])
 
     def _match(self, faces: list[Found]) -> tuple[list[tuple[Track, Found]], list[Found]]:
-        """Sure detections choose first; doubtful ones go on with what these left (ByteTrack, Zhang et al. 2022)."""
+        """Who is believed in chooses first, so that a face that comes out of hiding is not taken for a new one."""
         pairs: list[tuple[Track, Found]] = []
-        rest: list[Found] = []
-        tracks = self.tracks
-        for sure in (True, False):
-            some = [one for one in faces if (one.face.score >= self.sure_score) is sure]
+        for believed in (True, False):
+            tracks = [track for track in self.tracks if (track.id is not None) is believed]
             expected = [Candidate(track.motion.box, track.look, self.time - track.found) for track in tracks]
-            found = dict(match(expected, [Candidate(one.face.box, one.look) for one in some]))
-            pairs += [(tracks[row], some[column]) for row, column in found.items()]
+            found = dict(match(expected, [Candidate(one.face.box, one.look) for one in faces]))
+            pairs += [(tracks[row], faces[column]) for row, column in found.items()]
+            for row, track in enumerate(tracks):
+                if row not in found:
+                    track.miss(self.time)
             taken = set(found.values())
-            rest += [one for column, one in enumerate(some) if column not in taken]
-            tracks = [track for row, track in enumerate(tracks) if row not in found]
-        for track in tracks:
-            track.miss(self.time)
-        return pairs, rest
+            faces = [one for column, one in enumerate(faces) if column not in taken]
+        return pairs, faces
 
     def _update(self, pairs: Iterable[tuple[Track, Found]]) -> list[Sighting]:
         for track, (face, seen) in pairs:
