@@ -84,7 +84,7 @@ class Learner:
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
         layout = torch.channels_last if learning.channels_last else torch.contiguous_format
         self.network = Pair(network, votes and learning.votes > 0).to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.average: Pair = copy.deepcopy(self.network)
+        self.average: Pair = copy.deepcopy(self.network) if learning.ema else self.network
         self.optimizer = optimizer(
             learning.optimizer, self.network, learning.learning_rate, learning.momentum, learning.weight_decay
         )

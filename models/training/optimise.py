@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,12 +29,12 @@ def optimizer(
     ]
     if name == "sgd":
         return torch.optim.SGD(groups, rate, momentum=momentum, nesterov=momentum > 0)
-    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "nadam": torch.optim.NAdam,
-    }
-    return kinds[name](groups, rate, betas=(momentum, 0.999), eps=1e-7)
+    betas = (momentum, 0.999)
+    if name == "nadam":
+        return torch.optim.NAdam(groups, rate, betas, eps=1e-7)
+    quick = parameters[0].device.type in ("cpu", "cuda")  # one pass over the weights in place of seven
+    adam = torch.optim.Adam if name == "adam" else torch.optim.AdamW
+    return adam(groups, rate, betas, eps=1e-7, fused=quick)
 
 
 def factor(schedule: Schedule, progress: float) -> float:
@@ -91,7 +91,9 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged weights and statistics one step towards the network's."""
+    """Move the averaged weights and statistics one step towards the network's; one that is the network is there."""
+    if average is network:
+        return
     pairs = zip(_state(average), _state(network), strict=True)
     floats: list[tuple[Tensor, Tensor]] = []
     others: list[tuple[Tensor, Tensor]] = []

@@ -70,10 +70,14 @@ def restore(learner: Learner, path: Path) -> None:
 
 
 def _restore_optimizer(learner: Learner, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    """Fused optimizers go through memory in one line, so what belongs to weights must lie there as they do."""
+    weights = [weight for group in learner.optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for key, value in (tensors | numbers).items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
+        weight = weights[int(index)]
+        alike = isinstance(value, Tensor) and value.shape == weight.shape
+        state.setdefault(int(index), {})[name] = torch.empty_like(weight).copy_(value) if alike else value
     learner.optimizer.load_state_dict({**learner.optimizer.state_dict(), "state": state})
 
 
