@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,28 +24,40 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> Floats:
-    """Return N x 7 probabilities of N x 7 logits."""
+def softmax(
+    logits: NDArray[np.floating[Any]], scale: Sequence[float] | float = 1.0, shift: Sequence[float] | float = 0.0
+) -> Floats:
+    """Return N x 7 probabilities of N x 7 logits, scaled and shifted for each emotion."""
     import numpy as np
 
-    scaled = logits.astype(np.float64) / temperature
+    scaled = logits.astype(np.float64) * np.asarray(scale) + np.asarray(shift)
     powers: Floats = np.exp(scaled - scaled.max(1, keepdims=True))
     powers /= powers.sum(1, keepdims=True)
     return powers
 
 
-def temperature(logits: NDArray[np.floating[Any]], labels: Integers) -> float:
-    """Return the temperature under which the labels are most likely (Guo et al. 2017)."""
+def fit(logits: NDArray[np.floating[Any]], truth: Floats) -> tuple[Floats, Floats]:
+    """Return scale and shift of each emotion under which N x 7 shares of truth are most likely (Guo et al. 2017).
+
+    As if each logarithm of a scale and each shift came from a normal distribution around a common scale and 0: so that
+    few faces change little.
+    """
     import numpy as np
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize
 
-    rows = np.arange(len(labels))
+    count = logits.shape[1]
 
-    def surprise(log_temperature: float) -> float:
-        chosen = softmax(logits, float(np.exp(log_temperature)))[rows, labels]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    def unlikely(numbers: Floats) -> tuple[float, Floats]:
+        common, own, shift = numbers[0], numbers[1 : 1 + count], numbers[1 + count :]
+        scale = np.exp(common + own)
+        made = softmax(logits, scale.tolist(), shift.tolist())
+        apart = made * truth.sum(1, keepdims=True) - truth
+        slope = (apart * logits).sum(0) * scale
+        surprise = -(truth * np.log(np.maximum(made, 1e-12))).sum() + ((own**2).sum() + (shift**2).sum()) / 2
+        return float(surprise), np.concatenate([[slope.sum()], slope + own, apart.sum(0) + shift])
 
-    return float(np.exp(minimize_scalar(surprise, bounds=(-2.5, 2.5), method="bounded").x))
+    best = minimize(unlikely, np.zeros(1 + 2 * count), jac=True, method="L-BFGS-B", bounds=[(-3, 3)] * (1 + 2 * count))
+    return np.exp(best.x[0] + best.x[1 : 1 + count]), best.x[1 + count :]
 
 
 def reliability(confidence: Floats, right: Truths, bins: int = 15) -> list[Bin]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Len, Lt
 
 from fervid.models.crop import Framing
 from fervid.pipeline.errors import ModelError
@@ -16,6 +16,24 @@ from fervid.pipeline.output import write
 
 LONGEST = 1_000_000
 """Bytes of the longest card that is read; real ones have some thousand."""
+
+
+Head = Literal["labels", "votes"]
+"""Whose judgement a network gives: that of FER2013's labels, or that of FER+'s voters."""
+
+HEADS: tuple[Head, ...] = ("labels", "votes")
+
+Seven = Len(len(EMOTIONS), len(EMOTIONS))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probabilities are the softmax of `scale` * logits + `shift` (vector scaling, Guo et al. 2017)."""
+
+    scale: Annotated[tuple[Annotated[float, Gt(0)], ...], Seven] = (1.0,) * len(EMOTIONS)
+    shift: Annotated[tuple[float, ...], Seven] = (0.0,) * len(EMOTIONS)
+    uncertain_below: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """A face whose best probability is lower is labelled uncertain."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +52,8 @@ class Card:
     """Of the same; divided by after that."""
     labels: tuple[str, ...] = EMOTIONS
     """What the logits stand for, in order."""
-    temperature: Annotated[float, Gt(0)] = 1.0
-    """Logits are divided by it before the softmax (Guo et al. 2017)."""
-    uncertain_below: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """A face whose best probability is lower is labelled uncertain."""
+    heads: Annotated[dict[Head, Calibration], Len(1)] = field(default_factory=lambda: {"labels": Calibration()})
+    """Its answers, and how the logits of each become probabilities."""
     crop: Framing = field(default_factory=Framing)
     """How faces were framed for it."""
     recipe: dict[str, Any] = field(default_factory=dict)

@@ -75,10 +75,11 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     calibration, others = _gather(frames, card)
     if int8 and not len(calibration.crops):
         raise ModelError("int8 needs faces to measure its ranges on: give labelled ones, such as fer2013.csv")
-    blob = _to_onnx(network, card.size)
+    blob = _to_onnx(network, card)
     blob = _to_int8(blob, calibration, card) if int8 else _compact(blob)
     faces = next((given for given in (others, calibration) if len(given.crops)), _patterns(card.size))
-    export = _compared(open_classifier(path, "torch"), from_onnx(blob, card, out), faces, out)
+    pairs = [(open_classifier(path, "torch", head), from_onnx(blob, card, out, head)) for head in card.heads]
+    export = _compared(pairs, faces, out)
     if not int8 and export.difference > LARGEST_DIFFERENCE:
         raise ModelError(f"{out}: not written: its probabilities differ from torch's by {export.difference:.1g}")
     write(out, blob)
@@ -130,23 +131,26 @@ def _patterns(size: int) -> Faces:
     return Faces(crops, np.full(len(crops), -1))
 
 
-def _to_onnx(network: nn.Module, size: int) -> bytes:
+def _to_onnx(network: nn.Module, card: Card) -> bytes:
+    """One output for each head, in the order of the card."""
     import torch
 
-    buffer = io.BytesIO()
+    from fervid.models.heads import Answers
+
+    buffer, outputs = io.BytesIO(), list(card.heads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this exporter is the old one; the new one wants two more packages
         torch.onnx.export(
-            network,
-            (torch.zeros(1, 1, size, size),),
+            Answers(network, tuple(outputs)).eval(),
+            (torch.zeros(1, 1, card.size, card.size),),
             buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=OPSET,
             training=torch.onnx.TrainingMode.PRESERVE,  # the stored numbers stay as they are: loading folds them
             do_constant_folding=False,
             input_names=["faces"],
-            output_names=["logits"],
-            dynamic_axes={"faces": {0: "n"}, "logits": {0: "n"}},
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in ("faces", *outputs)},
         )
     return buffer.getvalue()
 
@@ -201,14 +205,16 @@ class _Batches:
         return None if crop is None else {"faces": normalised(crop[None], self._card)}
 
 
-def _compared(before: Classifier, after: Classifier, faces: Faces, out: Path) -> Export:
-    first, second = before(faces.crops), after(faces.crops)
+def _compared(pairs: list[tuple[Classifier, Classifier]], faces: Faces, out: Path) -> Export:
+    """Every head's probabilities; label and accuracy are those of the first."""
+    scores = [(before(faces.crops), after(faces.crops)) for before, after in pairs]
+    first, second = scores[0]
     labelled = faces.labels >= 0
-    right = [float((scores.argmax(1) == faces.labels)[labelled].mean()) for scores in (first, second) if labelled.any()]
+    right = [float((made.argmax(1) == faces.labels)[labelled].mean()) for made in (first, second) if labelled.any()]
     return Export(
         path=out,
-        sha256=after.sha256,
-        difference=float(abs(first - second).max()),
+        sha256=pairs[0][1].sha256,
+        difference=max(float(abs(before - after).max()) for before, after in scores),
         agreement=float((first.argmax(1) == second.argmax(1)).mean()),
         faces=len(faces.crops),
         accuracy=(right[0], right[1]) if right else None,

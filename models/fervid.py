@@ -53,7 +53,10 @@ def _project(inputs: int, channels: int, stride: int) -> nn.Sequential:
 
 @network("fervid")
 class Fervid(nn.Module):
-    """A narrow residual network with squeeze-excitation: N x 1 x 48 x 48 normalised pixels to N x 7 logits."""
+    """A narrow residual network with squeeze-excitation: N x 1 x 48 x 48 normalised pixels to N x 7 logits.
+
+    Its second head, `votes`, learns what FER+'s voters saw in a face.
+    """
 
     size: ClassVar[int] = 48
     mean: ClassVar[float] = 0.5
@@ -76,6 +79,7 @@ class Fervid(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(BLOCKS[-1][0], 7)
+        self.votes = nn.Linear(BLOCKS[-1][0], 8)
 
     def features(self, x: Tensor) -> Tensor:
         """N x 160 numbers that describe the face; in training some of them are dropped."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fervid.models import calibration, checkpoint, zoo
-from fervid.models.card import Card, load_card
+from fervid.models.card import Calibration, Card, Head, load_card
 from fervid.pipeline.errors import ModelError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Classifier:
     """Of the file that runs."""
     logits: Logits
     """From normalised float32 N x 1 x size x size to N x 7."""
+    head: Head = "labels"
+    """Which of the network's answers it gives."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> Numbers:
         """Return the probabilities of each crop, in the order of EMOTIONS."""
@@ -54,7 +56,12 @@ class Classifier:
             return np.zeros((0, len(self.card.labels)), np.float32)
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         logits = np.concatenate([self.logits(normalised(part, self.card)) for part in parts])
-        return calibration.softmax(logits, self.card.temperature).astype(np.float32)
+        return calibration.softmax(logits, self.calibration.scale, self.calibration.shift).astype(np.float32)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the card says of the head."""
+        return self.card.heads[self.head]
 
 
 def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
@@ -65,27 +72,34 @@ def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
     return crops[:, None].astype(np.float32) * np.float32(scale) - np.float32(shift)
 
 
-def open_classifier(model: str | Path, runtime: Runtime = "auto") -> Classifier:
+def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Head = "labels") -> Classifier:
     """Load a network by shipped name or path. `auto` is ONNX Runtime where an export lies beside the weights.
 
     Raises:
-        ModelError: weights or library are missing, or the weights are not what their card says.
+        ModelError: weights, library or head are missing, or the weights are not what their card says.
     """
     path = zoo.weights(model)
     card = load_card(path)
+    if head not in card.heads:
+        raise ModelError(f"{path}: did not learn {head}; its heads: {', '.join(card.heads)}")
     if runtime == "torch" or (runtime == "auto" and _export(path, card) is None):
-        return _probed(path, _torch(path))
+        return _probed(path, _torch(path, head))
     exported = _export(path, card)
     if exported is None:
         raise ModelError(f"{path}: has no ONNX file; make one with `fervid models export {model} --format onnx`")
     blob = checkpoint.read(exported, card.exports.get(exported.name, ""), LARGEST)
-    load, name = (_openvino, "openvino") if runtime == "openvino" else (_onnx, "onnx")
-    return _probed(exported, Classifier(card, name, hashlib.sha256(blob).hexdigest(), load(blob, card.size, exported)))
+    return _probed(exported, _exported(blob, card, exported, "openvino" if runtime == "openvino" else "onnx", head))
 
 
-def from_onnx(blob: bytes, card: Card, path: Path) -> Classifier:
+def from_onnx(blob: bytes, card: Card, path: Path, head: Head = "labels") -> Classifier:
     """Return a classifier of an ONNX file that is not written yet; `path` names it in messages."""
-    return _probed(path, Classifier(card, "onnx", hashlib.sha256(blob).hexdigest(), _onnx(blob, card.size, path)))
+    return _probed(path, _exported(blob, card, path, "onnx", head))
+
+
+def _exported(blob: bytes, card: Card, path: Path, library: str, head: Head) -> Classifier:
+    load = _openvino if library == "openvino" else _onnx
+    logits = load(blob, card.size, path, list(card.heads).index(head))
+    return Classifier(card, library, hashlib.sha256(blob).hexdigest(), logits, head)
 
 
 def _export(path: Path, card: Card) -> Path | None:
@@ -104,29 +118,31 @@ def _probed(path: Path, classifier: Classifier) -> Classifier:
 
     crops = np.full((2, classifier.card.size, classifier.card.size), 128, np.uint8)
     try:
-        scores = classifier(crops)
+        logits = classifier.logits(normalised(crops, classifier.card))
     except Exception as error:
         raise ModelError(f"{path}: cannot read faces of {classifier.card.size} pixels: {_line(error)}") from error
-    if scores.shape != (2, len(classifier.card.labels)) or not np.isfinite(scores).all():
+    if logits.shape != (2, len(classifier.card.labels)) or not np.isfinite(logits).all():
         raise ModelError(f"{path}: gives no seven probabilities; it is damaged, or of another network")
     return classifier
 
 
-def _torch(path: Path) -> Classifier:
+def _torch(path: Path, head: Head) -> Classifier:
     if path.suffix == ".onnx":
         raise ModelError(f"{path}: torch cannot run an .onnx file; name the .safetensors, or use runtime: onnx")
     _library("torch", "train", path)
     import torch
 
+    from fervid.models.heads import Answers
+
     card, network = checkpoint.load(path)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Answers(network, (head,)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def logits(faces: Numbers) -> Numbers:
         with torch.inference_mode(), _one_thread():
-            made: Numbers = network(torch.from_numpy(faces)).numpy()
+            made: Numbers = network(torch.from_numpy(faces))[0].numpy()
         return made
 
-    return Classifier(card, "torch", card.sha256, logits)
+    return Classifier(card, "torch", card.sha256, logits, head)
 
 
 @contextmanager
@@ -142,7 +158,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _onnx(blob: bytes, size: int, path: Path) -> Logits:
+def _onnx(blob: bytes, size: int, path: Path, output: int) -> Logits:
     ort = _library("onnxruntime", "", path)
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
@@ -154,9 +170,9 @@ def _onnx(blob: bytes, size: int, path: Path) -> Logits:
     except Exception as error:
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {_line(error)}") from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].shape[1:] != [1, size, size]:
+    if len(inputs) != 1 or len(outputs) <= output or inputs[0].shape[1:] != [1, size, size]:
         raise ModelError(f"{path}: does not take faces of 1 x {size} x {size}; it is of another network")
-    given, wanted = inputs[0].name, outputs[0].name
+    given, wanted = inputs[0].name, outputs[output].name
 
     def logits(faces: Numbers) -> Numbers:
         made: Numbers = session.run([wanted], {given: faces})[0]
@@ -165,7 +181,7 @@ def _onnx(blob: bytes, size: int, path: Path) -> Logits:
     return logits
 
 
-def _openvino(blob: bytes, size: int, path: Path) -> Logits:
+def _openvino(blob: bytes, size: int, path: Path, output: int) -> Logits:
     """One thread; where the processor has AMX it computes in bfloat16, which moves scores by some thousandths."""
     # openvino reports its own import to its maker through this module, unless it is not there
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -179,7 +195,7 @@ def _openvino(blob: bytes, size: int, path: Path) -> Logits:
     request = network.create_infer_request()
 
     def logits(faces: Numbers) -> Numbers:
-        made: Numbers = request.infer([faces])[0].copy()
+        made: Numbers = request.infer([faces])[output].copy()
         return made
 
     return logits

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.models import checkpoint, runtime
-from fervid.models.card import load_card, save_card
+from fervid.models.card import Head, load_card, save_card
 from fervid.models.export import Export, export_onnx
 from fervid.models.tensors import Store
 from fervid.pipeline import Pipeline
@@ -66,6 +66,9 @@ def ship(run: Path, data: dict[str, Any], folder: Path = WEIGHTS, onnx: bool = T
         _store_small(trained, shipped, {**data, "split": "validation"}, run)
     files = [export.path for export in exports] or [shipped]
     measured = _measured(files[0], data, run / "evaluation")
+    if "votes" in load_card(shipped).heads:
+        voted = _measured(files[0], data, run / "evaluation" / "votes", "votes")
+        measured["votes"] = {split: row["ferplus_majority"] for split, row in voted.items()}
     figures = {**measured, "speed": {file.name: _speed(file) for file in files}}
     figures["exports"] = {export.path.name: _parity(export) for export in exports}
     save_card(shipped, replace(load_card(shipped), figures=figures))
@@ -93,9 +96,9 @@ def _frames(data: dict[str, Any]) -> Iterator[Frame]:
     return iter(Pipeline.parse(json.dumps({"stages": [{"fer2013": data}]})))
 
 
-def _measured(model: Path, data: dict[str, Any], out: Path) -> dict[str, Any]:
+def _measured(model: Path, data: dict[str, Any], out: Path, head: Head = "labels") -> dict[str, Any]:
     """Figures of each split, as the evaluate stage gives them."""
-    stages = [{"fer2013": data}, {"emotions": {"model": str(model)}}, {"evaluate": {"out": str(out)}}]
+    stages = [{"fer2013": data}, {"emotions": {"model": str(model), "head": head}}, {"evaluate": {"out": str(out)}}]
     for _ in Pipeline.parse(json.dumps({"stages": stages})):
         pass
     splits: dict[str, Any] = json.loads((out / "evaluation.json").read_text("utf-8"))["splits"]

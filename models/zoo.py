@@ -28,7 +28,7 @@ def network(name: str) -> Callable[[N], N]:
 
     The class is built without arguments and maps float32 N x 1 x size x size, normalised, to N x 7 logits in the
     order of EMOTIONS. Its class attributes are `size` (pixels), `mean` and `std` (of pixels scaled to 0..1). With
-    `features(x) -> N x F` and `head: nn.Linear` training can hang a second head on it.
+    `features(x) -> N x F`, `head` and `votes = nn.Linear(F, 8)` it also learns FER+'s votes.
 
     Raises:
         ConfigError: another class has that name.

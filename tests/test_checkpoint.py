@@ -15,7 +15,7 @@ from safetensors.torch import save as pack
 from tiny import Tiny, saved
 
 from fervid.models import checkpoint, tensors
-from fervid.models.card import Card, load_card, save_card
+from fervid.models.card import Calibration, Card, Head, load_card, save_card
 from fervid.models.crop import Framing
 from fervid.pipeline.errors import ModelError, OutputError
 
@@ -51,12 +51,13 @@ def refusal(path: Path) -> str:
 def test_weights_and_card_come_back(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = Tiny()
-    card = Card("tiny", 24, 0.5, 0.25, temperature=1.5, uncertain_below=0.4, crop=Framing(1.4), seed=3, epochs=2)
+    calibrated: dict[Head, Calibration] = {"labels": Calibration((1.5,) * 7, (0.1,) * 7, uncertain_below=0.4)}
+    card = Card("tiny", 24, 0.5, 0.25, heads=calibrated, crop=Framing(1.4), seed=3, epochs=2)
     card = replace(card, recipe={"epochs": 2}, figures={"validation": {"accuracy": 0.5}})
     written = checkpoint.save(tmp_path / "new" / "net.safetensors", network, card)
     read, loaded = checkpoint.load(tmp_path / "new" / "net.safetensors")
     assert read == written
-    assert read == replace(card, sha256=written.sha256, parameters=1383)
+    assert read == replace(card, sha256=written.sha256, parameters=1519)
     assert not loaded.training
     state = loaded.state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
@@ -217,14 +218,21 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     assert refusal(path) == "tiny.safetensors: no safetensors file, or cut short"
 
 
+def heads(**facts: Any) -> dict[str, Any]:
+    return {"heads": {"labels": facts}}
+
+
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"temperature": 0}, "tiny.json: not a card: temperature: input should be greater than 0"),
-        ({"temperature": float("nan")}, "tiny.json: not a card: temperature: input should be a finite number"),
+        ({"std": float("nan")}, "tiny.json: not a card: std: input should be a finite number"),
+        (heads(scale=[0] * 7), "tiny.json: not a card: heads.labels.scale.0: input should be greater than 0"),
+        (heads(shift=[0] * 6), "tiny.json: not a card: heads.labels.shift: tuple should have at least 7 items"),
+        ({"heads": {"other": {}}}, "tiny.json: not a card: heads.other.[key]: input should be 'labels' or 'votes'"),
+        ({"heads": {}}, "tiny.json: not a card: heads: dictionary should have at least 1 item"),
         ({"std": 0}, "tiny.json: not a card: std: input should be greater than 0"),
         ({"size": 1 << 40}, "tiny.json: not a card: size: input should be less than 1025"),
-        ({"uncertain_below": "high"}, "tiny.json: not a card: uncertain_below: input should be a valid number"),
+        (heads(uncertain_below="high"), "tiny.json: not a card: heads.labels.uncertain_below: input should be a valid"),
         ({"crop": {"scale": "big"}}, "tiny.json: not a card: crop.scale: input should be a valid number"),
     ],
 )

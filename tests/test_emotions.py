@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny import saved
 
+from fervid.models.card import Calibration
 from fervid.models.crop import Framing, crop
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
@@ -100,8 +101,15 @@ def test_a_face_below_the_threshold_is_uncertain_and_keeps_its_scores(tmp_path: 
     assert face.confidence == pytest.approx(float(face.emotions.max()))
 
 
+def test_the_other_head_reads_the_votes(tmp_path: Path) -> None:
+    path = saved(tmp_path, heads={"labels": Calibration(), "votes": Calibration()})
+    labels, votes = (run(emotions(path, head=head), 1)[0] for head in ("labels", "votes"))
+    assert votes.source.provenance["weights"]["head"] == "votes"
+    assert not np.allclose(labels.faces[0].emotions, votes.faces[0].emotions)  # type: ignore[arg-type]
+
+
 def test_the_threshold_of_the_card_holds_unless_the_yaml_has_one(tmp_path: Path) -> None:
-    path = saved(tmp_path, uncertain_below=0.999999)
+    path = saved(tmp_path, heads={"labels": Calibration(uncertain_below=0.999999)})
     assert run(emotions(path), 1)[0].faces[0].emotion == "uncertain"
     assert run(emotions(path, uncertain_below=0), 1)[0].faces[0].emotion in EMOTIONS
 
@@ -117,7 +125,7 @@ def test_a_labelled_face_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_run_knows_which_weights_made_it(tmp_path: Path) -> None:
-    path = saved(tmp_path, seed=5, uncertain_below=0.3, epochs=7)
+    path = saved(tmp_path, seed=5, heads={"labels": Calibration(uncertain_below=0.3)}, epochs=7)
     kept = run(emotions(path), 1)[0].source.provenance["weights"]
     assert kept["model"] == str(path)
     assert kept["runtime"] == "torch"

@@ -15,7 +15,7 @@ import tiny
 
 from fervid.models import calibration
 from fervid.models.crop import crop
-from fervid.models.evaluation import measures
+from fervid.models.ferplus import majority
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import InputError
@@ -120,18 +120,28 @@ class Unlabelled(Stage):
 
 
 def test_majority_leaves_out_what_has_none() -> None:
-    assert measures.majority((0, 6, 4, 0, 0, 0, 0, 0, 0, 0)) == EMOTIONS.index("happy")
-    assert measures.majority((5, 5, 0, 0, 0, 0, 0, 0, 0, 0)) is None
-    assert measures.majority((1, 0, 0, 0, 0, 0, 0, 9, 0, 0)) is None
-    assert measures.majority((1, 0, 0, 0, 0, 0, 0, 0, 0, 9)) is None
-    assert measures.majority(None) is None
+    assert majority((0, 6, 4, 0, 0, 0, 0, 0, 0, 0)) == EMOTIONS.index("happy")
+    assert majority((5, 5, 0, 0, 0, 0, 0, 0, 0, 0)) is None
+    assert majority((1, 0, 0, 0, 0, 0, 0, 9, 0, 0)) is None
+    assert majority((1, 0, 0, 0, 0, 0, 0, 0, 0, 9)) is None
+    assert majority(None) is None
 
 
-def test_temperature_recovers_what_logits_were_multiplied_by() -> None:
+def test_calibration_recovers_what_was_done_to_the_logits() -> None:
     random = np.random.default_rng(0)
-    logits = random.normal(0, 2, (4000, 7))
+    logits = random.normal(0, 2, (20_000, 7))
     labels = np.array([random.choice(7, p=row) for row in calibration.softmax(logits)])
-    assert calibration.temperature(logits * 3, labels) == pytest.approx(3, rel=0.06)
+    scale, shift = np.linspace(0.5, 2, 7), np.linspace(-1, 1, 7)
+    found_scale, found_shift = calibration.fit((logits - shift) / scale, np.eye(7)[labels])
+    assert found_scale == pytest.approx(scale, rel=0.08)
+    assert found_shift - found_shift.mean() == pytest.approx(shift, abs=0.12)
+
+
+def test_few_faces_hardly_calibrate_single_emotions() -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (7, 7))
+    scale, shift = calibration.fit(logits, np.eye(7))
+    assert np.abs(np.log(scale / scale.mean())).max() < 1
+    assert np.abs(shift).max() < 1
 
 
 def test_selective_accuracy_and_threshold() -> None:

@@ -84,7 +84,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_figures_are_those_of_the_network_that_ships() -> None:
-    test = json.loads((ROOT / "models" / "weights" / "fervid.json").read_text())["figures"]["test"]
+    figures = json.loads((ROOT / "models" / "weights" / "fervid.json").read_text())["figures"]
+    test, votes = figures["test"], figures["votes"]["test"]
     text = " ".join(README.split())
     assert f"{test['accuracy']:.1%}".replace("%", " % of the test pictures") in text
     assert f"{test['accuracy_at_coverage']['80%']:.1%}".replace("%", " % where it may pass over the fifth") in text
+    assert f"{votes['accuracy']:.1%}".replace("%", " % of the test pictures.") in text

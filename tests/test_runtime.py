@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from tiny import saved
 
-from fervid.models import calibration
+from fervid.models import calibration, checkpoint
+from fervid.models.card import Calibration
 from fervid.models.export import export_onnx
 from fervid.models.runtime import open_classifier
 from fervid.pipeline.errors import ModelError
@@ -54,13 +55,14 @@ def foreign(folder: Path, shape: list[Any], outputs: int, value: float = 0.0) ->
     return path
 
 
-def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(tmp_path: Path) -> None:
-    classify = open_classifier(saved(tmp_path, temperature=2.0), "torch")
+def test_probabilities_are_the_softmax_of_the_calibrated_logits(tmp_path: Path) -> None:
+    scale, shift = (2.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0), (0.0, 0.0, 1.0, 0.0, 0.0, -1.0, 0.0)
+    classify = open_classifier(saved(tmp_path, heads={"labels": Calibration(scale, shift)}), "torch")
     faces = (CROPS[:, None].astype(np.float32) / 255 - 0.5) / 0.25
     scores = classify(CROPS)
     assert scores.shape == (70, 7)
     assert scores.dtype == np.float32
-    assert np.allclose(scores, calibration.softmax(classify.logits(faces), 2.0), atol=1e-6)
+    assert np.allclose(scores, calibration.softmax(classify.logits(faces), scale, shift), atol=1e-6)
     assert np.allclose(scores.sum(1), 1, atol=1e-6)
     assert scores.max(1).std() > 0.01
 
@@ -71,6 +73,26 @@ def test_onnx_and_torch_agree(tmp_path: Path, store: Any) -> None:
     first, second = open_classifier(path, "torch"), open_classifier(path, "onnx")
     assert (first.runtime, second.runtime) == ("torch", "onnx")
     assert np.abs(first(CROPS) - second(CROPS)).max() < 1e-5
+
+
+BOTH = {"labels": Calibration(), "votes": Calibration((2.0,) * 7, (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))}
+
+
+@pytest.mark.parametrize("head", ["labels", "votes"])
+def test_each_head_gives_its_own_answer_in_onnx_and_in_torch(tmp_path: Path, head: Any) -> None:
+    path = exported(tmp_path, heads=BOTH)
+    first, second = open_classifier(path, "torch", head), open_classifier(path, "onnx", head)
+    assert np.abs(first(CROPS) - second(CROPS)).max() < 1e-5
+    network = checkpoint.load(path)[1]
+    pixels = torch.from_numpy((CROPS[:, None].astype(np.float32) / 255 - 0.5) / 0.25)
+    with torch.inference_mode():
+        logits = {"labels": network(pixels), "votes": network.votes(network.features(pixels))[:, :7]}[head].numpy()  # type: ignore[operator]
+    assert np.allclose(first(CROPS), calibration.softmax(logits, BOTH[head].scale, BOTH[head].shift), atol=1e-5)
+
+
+def test_a_head_that_was_not_learned(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"tiny\.safetensors: did not learn votes; its heads: labels"):
+        open_classifier(saved(tmp_path), head="votes")
 
 
 def test_openvino_agrees_and_reports_to_nobody(tmp_path: Path) -> None:

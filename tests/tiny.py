@@ -22,9 +22,13 @@ class Tiny(nn.Module):
         super().__init__()
         self.body = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1))
         self.head = nn.Linear(16, 7)
+        self.votes = nn.Linear(16, 8)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.body(x).amax((2, 3))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x).amax((2, 3)))  # type: ignore[no-any-return]
+        return self.head(self.features(x))  # type: ignore[no-any-return]
 
 
 def saved(folder: Path, name: str = "tiny", seed: int = 0, store: Store = "fp32", **facts: Any) -> Path:

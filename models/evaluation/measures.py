@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import calibration
+from fervid.models.ferplus import majority
 from fervid.pipeline.frame import EMOTIONS
 
 if TYPE_CHECKING:
@@ -14,19 +15,23 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
     Floats = NDArray[np.float64]
-
-FERPLUS: tuple[int | None, ...] = (6, 3, 5, 4, 0, 1, 2, None, None, None)
-"""The place in EMOTIONS of each of FER+'s ten counts; contempt, unknown and no face have none."""
+    Truths = NDArray[np.bool_]
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
 
 
-def measure(labels: Counts, scores: Floats, votes: Sequence[tuple[int, ...] | None], missed: int = 0) -> dict[str, Any]:
-    """Return all figures of a split. `labels` holds -1 where there are only votes; `missed` faces were not found."""
+def measure(
+    labels: Counts, scores: Floats, votes: Sequence[tuple[int, ...] | None], certain: Truths, missed: int = 0
+) -> dict[str, Any]:
+    """Return all figures of a split.
+
+    `labels` holds -1 where there are only votes; those that are not `certain` were labelled uncertain; `missed` faces
+    were not found.
+    """
     known = labels >= 0
     figures: dict[str, Any] = {"faces": len(labels), "not_found": missed}
     if known.any():
-        figures |= _labelled(labels[known], scores[known])
+        figures |= _labelled(labels[known], scores[known], certain[known])
     if any(votes):
         figures["ferplus_majority"] = _majority(scores, votes)
     return figures
@@ -42,14 +47,7 @@ def confusion(labels: Counts, scores: Floats) -> Counts:
     return matrix
 
 
-def majority(votes: tuple[int, ...] | None) -> int | None:
-    """What most of FER+'s voters saw; None for a tie, contempt, unknown and no face."""
-    if not votes or votes.count(max(votes)) > 1:
-        return None
-    return FERPLUS[votes.index(max(votes))]
-
-
-def _labelled(labels: Counts, scores: Floats) -> dict[str, Any]:
+def _labelled(labels: Counts, scores: Floats, certain: Truths) -> dict[str, Any]:
     matrix = confusion(labels, scores)
     emotions = {name: _emotion(matrix, n) for n, name in enumerate(EMOTIONS)}
     right, confidence = scores.argmax(1) == labels, scores.max(1)
@@ -60,6 +58,10 @@ def _labelled(labels: Counts, scores: Floats) -> dict[str, Any]:
         "calibration_error": calibration.calibration_error(calibration.reliability(confidence, right)),
         "accuracy_at_coverage": {
             f"{coverage:.0%}": calibration.selective_accuracy(confidence, right, coverage) for coverage in COVERAGES
+        },
+        "certain": {
+            "share": float(certain.mean()),
+            "accuracy": float(right[certain].mean()) if certain.any() else None,
         },
         "emotions": emotions,
     }

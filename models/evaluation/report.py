@@ -17,13 +17,16 @@ def markdown(weights: str, splits: dict[str, dict[str, Any]], flip: bool) -> str
 
 
 def _overview(splits: dict[str, dict[str, Any]]) -> str:
-    columns = "split, faces, not found, accuracy, macro-F1, calibration error, accuracy on surest 80 %, FER+ majority"
-    rows = [f"| {columns.replace(', ', ' | ')} |", "|" + " --- |" * 8]
+    columns = "split, faces, not found, accuracy, macro-F1, calibration error, accuracy on surest 80 %"
+    columns += ", not uncertain, accuracy on those, FER+ majority"
+    rows = [f"| {columns.replace(', ', ' | ')} |", "|" + " --- |" * 10]
     for split, figures in splits.items():
         surest = figures.get("accuracy_at_coverage", {}).get("80%")
         shares = (figures.get("accuracy"), figures.get("macro_f1"), figures.get("calibration_error"), surest)
+        certain = figures.get("certain", {})
+        sure = (certain.get("share"), certain.get("accuracy"))
         plus = figures.get("ferplus_majority", {}).get("accuracy")
-        cells = [split, str(figures["faces"]), str(figures["not_found"]), *map(_percent, (*shares, plus))]
+        cells = [split, str(figures["faces"]), str(figures["not_found"]), *map(_percent, (*shares, *sure, plus))]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

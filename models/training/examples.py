@@ -5,20 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from fervid.models import ferplus
+from fervid.models.crop import box_of_face_image, crop
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import EMOTIONS, Frame, Target
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-VOTES = 8
-"""FER+'s first eight counts are emotions; the last two, unknown and no face, teach nothing."""
 
 
 @dataclass
@@ -37,8 +31,9 @@ class Examples:
         return len(self.emotions)
 
     def add(self, frame: Frame, target: Target) -> None:
-        """Keep the frame's whole picture as one grey face."""
-        self.pixels += grey(frame.image, self.size).tobytes()
+        """Keep the frame's whole picture as one grey face, cut as `emotions` will cut it."""
+        height, width = frame.image.shape[:2]
+        self.pixels += crop(frame.image, box_of_face_image(width, height), None, self.size).tobytes()
         self.emotions.append(-1 if target.emotion is None else target.emotion)
         self.votes.append(target.votes or ())
 
@@ -51,13 +46,8 @@ class Examples:
         return torch.tensor(self.emotions)
 
     def opinions(self) -> Tensor:
-        """N x 8 shares of FER+'s votes; zeros where nobody voted for an emotion.
-
-        A lone vote is taken for a slip, as FER+ does (Barsoum et al. 2016), unless all are lone.
-        """
-        counts = torch.tensor([tuple(votes[:VOTES]) or (0,) * VOTES for votes in self.votes], dtype=torch.float32)
-        agreed = torch.where(counts > 1, counts, 0.0)
-        counts = torch.where(agreed.sum(1, keepdim=True) > 0, agreed, counts)
+        """N x 8 shares of FER+'s votes, in the order of FEELINGS; zeros where nobody voted for one."""
+        counts = torch.tensor([ferplus.opinions(votes) for votes in self.votes], dtype=torch.float32)
         return counts / counts.sum(1, keepdim=True).clamp(min=1)
 
     def counts(self) -> list[int]:
@@ -80,14 +70,3 @@ class Examples:
             raise InputError(f"no frames of the {what} split came; check the source's `split`")
         if missing := [name for name, count in zip(EMOTIONS, self.counts(), strict=True) if not count]:
             raise InputError(f"the {what} split has no example of {', '.join(missing)}; all seven emotions are needed")
-
-
-def grey(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return the picture as size x size grey pixels, averaged where it shrinks."""
-    import cv2
-
-    single = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    if single.shape == (size, size):
-        return single  # type: ignore[return-value]
-    shrinks = min(single.shape) > size
-    return cv2.resize(single, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
 import torch
 from torch import Tensor, nn
 
+from fervid.models.card import HEADS, Head
+from fervid.models.heads import heads
 from fervid.models.training.augment import Augment, mixed
-from fervid.models.training.examples import VOTES, Examples
+from fervid.models.training.examples import Examples
 from fervid.models.training.optimise import (
     Optimizer,
     Plateau,
@@ -23,6 +25,7 @@ from fervid.models.training.optimise import (
     optimizer,
     targets,
 )
+from fervid.pipeline.frame import EMOTIONS
 
 Watch = Callable[[int, int, int], None]
 """Told the epoch, and the batches done and to do in it."""
@@ -73,18 +76,19 @@ class Epoch:
 
 
 class Learner:
-    """A network, its averaged twin, their second head, and everything that is needed to go on."""
+    """A network, its averaged twin, and everything that is needed to go on."""
 
     def __init__(
         self, network: nn.Module, learning: Learning, augment: Augment, device: torch.device, votes: bool
     ) -> None:
-        """`votes` says whether the examples have any; without them, or without `features`, there is one head."""
+        """`votes` says whether the examples have any; a network without a head for them learns the labels alone."""
         self.learning, self.augment, self.device = learning, augment, device
+        self.votes = votes and learning.votes > 0 and hasattr(network, "votes")
         torch.backends.cudnn.deterministic = True
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
         layout = torch.channels_last if learning.channels_last else torch.contiguous_format
-        self.network = Pair(network, votes and learning.votes > 0).to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.average: Pair = copy.deepcopy(self.network) if learning.ema else self.network
+        self.network: nn.Module = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network) if learning.ema else self.network
         self.optimizer = optimizer(
             learning.optimizer, self.network, learning.learning_rate, learning.momentum, learning.weight_decay
         )
@@ -119,23 +123,25 @@ class Learner:
 
     def judge(self, examples: Examples) -> tuple[float, float]:
         """Return loss and accuracy on examples, of the averaged weights, as they will ship: in float32."""
-        logits = torch.cat(list(self._logits(examples)))
-        labels = examples.labels()
+        logits, labels = self.answers(examples)["labels"], examples.labels()
         known = labels >= 0
         loss = cross_entropy(logits[known], targets(labels[known], 0.0, "none"))
         self.plateau.see(float(loss))
         return float(loss), float((logits[known].argmax(1) == labels[known]).float().mean())
 
-    def logits(self, examples: Examples) -> Tensor:
-        """N x 7 logits of the averaged weights."""
-        return torch.cat(list(self._logits(examples)))
-
     @torch.no_grad()
-    def _logits(self, examples: Examples) -> Iterator[Tensor]:
+    def answers(self, examples: Examples) -> dict[Head, Tensor]:
+        """N x 7 logits of each head of the averaged weights."""
         self.average.eval()
+        parts: list[tuple[Tensor, ...]] = []
         for images in torch.split(examples.images(), 512):
             pixels = (images.to(self.device).float() / 255 - self.mean) / self.std
-            yield self.average.network(pixels).float().cpu()
+            parts.append(tuple(logits[:, : len(EMOTIONS)].cpu() for logits in self._heads(self.average, pixels)))
+        return dict(zip(HEADS, map(torch.cat, zip(*parts, strict=True)), strict=False))
+
+    def _heads(self, network: nn.Module, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Logits of the labels and, where votes are learned, of what voters saw."""
+        return heads(network, pixels) if self.votes else (network(pixels),)
 
     def _targets(self, examples: Examples) -> tuple[Tensor, Tensor]:
         labels = targets(examples.labels(), self.learning.label_smoothing, self.learning.class_weights)
@@ -160,10 +166,10 @@ class Learner:
         if self.learning.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.learning.bf16):
-            logits, votes = self.network(pixels)
+            logits, *votes = self._heads(self.network, pixels)
         label_loss = loss = cross_entropy(logits, labels)
-        if votes is not None:
-            loss = loss + self.learning.votes * cross_entropy(votes, opinions)
+        for shares in votes:
+            loss = loss + self.learning.votes * cross_entropy(shares, opinions)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.learning.clip:
@@ -172,20 +178,3 @@ class Learner:
         self.step += 1
         follow(self.average, self.network, min(self.learning.ema, (1 + self.step) / (10 + self.step)))
         return label_loss.detach()
-
-
-class Pair(nn.Module):
-    """A network and, hung on its features, a head that answers as FER+'s voters did."""
-
-    def __init__(self, network: nn.Module, second: bool) -> None:
-        super().__init__()
-        self.network = network
-        head = getattr(network, "head", None)
-        able = second and hasattr(network, "features") and isinstance(head, nn.Linear)
-        self.votes = nn.Linear(head.in_features, VOTES) if able and head is not None else None
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
-        if self.votes is None:
-            return self.network(pixels), None
-        features = self.network.features(pixels)  # type: ignore[operator]
-        return self.network.head(features), self.votes(features)  # type: ignore[operator]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Le
 
+from fervid.models.card import Head
 from fervid.models.crop import crop
 from fervid.models.runtime import Classifier, Runtime, open_classifier
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
@@ -28,6 +29,9 @@ class Emotions(Stage):
 
     model: str = "fervid"
     """A network that ships with fervid (`fervid models list`), or the path of a .safetensors or .onnx file."""
+    head: Head = "labels"
+    """Whose judgement: `labels` are those of FER2013, `votes` the shares of FER+'s voters, who agree far better. Only
+    networks that learned both have it."""
     runtime: Runtime = "auto"
     """What runs the network; auto takes ONNX Runtime where there is an .onnx file for it, else torch."""
     uncertain_below: Annotated[float, Ge(0), Le(1)] | None = None
@@ -44,8 +48,8 @@ class Emotions(Stage):
     detached = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        classify = open_classifier(self.model, self.runtime)
-        threshold = classify.card.uncertain_below if self.uncertain_below is None else self.uncertain_below
+        classify = open_classifier(self.model, self.runtime, self.head)
+        threshold = classify.calibration.uncertain_below if self.uncertain_below is None else self.uncertain_below
         for frame in frames:
             frame.source.provenance.setdefault("weights", self._provenance(classify, threshold))
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
@@ -61,7 +65,8 @@ class Emotions(Stage):
         card = classify.card
         made = {"model": self.model, "sha256": classify.sha256, "runtime": classify.runtime}
         kept = {"network": card.network, "recipe_sha256": card.recipe_sha256, "seed": card.seed, "epochs": card.epochs}
-        return made | {"flip": self.flip, "uncertain_below": threshold, "temperature": card.temperature, "card": kept}
+        read = {"head": self.head, "flip": self.flip, "uncertain_below": threshold}
+        return made | read | {"calibration": asdict(classify.calibration), "card": kept}
 
 
 def _crops(frame: Frame, faces: list[Face], classify: Classifier) -> NDArray[np.uint8]:

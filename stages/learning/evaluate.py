@@ -15,7 +15,7 @@ from annotated_types import Ge
 
 from fervid.models.crop import crop
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
+from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source, Target
 from fervid.pipeline.output import output, resolve
 from fervid.pipeline.stage import Stage, register
 
@@ -36,6 +36,8 @@ class Answers:
     labels: list[int] = field(default_factory=list)
     scores: list[NDArray[np.float32]] = field(default_factory=list)
     votes: list[tuple[int, ...] | None] = field(default_factory=list)
+    certain: list[bool] = field(default_factory=list)
+    """Whether the face got an emotion for a label, and not `uncertain`."""
     missed: int = 0
     worst: list[Mistake] = field(default_factory=list)
     """A heap of the surest mistakes."""
@@ -76,6 +78,7 @@ class Evaluate(Stage):
         answers.labels.append(-1 if target.emotion is None else target.emotion)
         answers.scores.append(face.emotions)
         answers.votes.append(target.votes)
+        answers.certain.append(face.emotion != UNCERTAIN)
         if target.emotion not in (None, int(face.emotions.argmax())):
             self._keep(answers.worst, frame, face, target.emotion)
 
@@ -115,7 +118,7 @@ def _split(answers: Answers, split: str, folder: Path, source: Source) -> dict[s
 
     labels = np.array(answers.labels, np.int64)
     scores = np.array(answers.scores, np.float64).reshape(-1, len(EMOTIONS))
-    figures = measures.measure(labels, scores, answers.votes, answers.missed)
+    figures = measures.measure(labels, scores, answers.votes, np.array(answers.certain, bool), answers.missed)
     known = labels >= 0
     if known.any():
         matrix = measures.confusion(labels, scores)
