@@ -52,6 +52,19 @@ def test_a_validation_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert sum(splits(read(tmp_path, split="validation")).values()) == 14
 
 
+def test_emotions_may_lie_beside_a_test_folder(tmp_path: Path) -> None:
+    fill(fill(tmp_path, 10) / "test", 2)
+    counts = Counter(frame.target.split for frame in read(tmp_path) if frame.target)
+    assert counts == {"train": 63, "validation": 7, "test": 14}
+
+
+def test_an_emotion_beside_a_train_folder_is_not_lost_in_silence(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 1)
+    (tmp_path / "sad").mkdir()
+    with pytest.raises(InputError, match="sad: lies beside train, not in it; move it there or elsewhere"):
+        read(tmp_path)
+
+
 def test_any_size_becomes_one(tmp_path: Path) -> None:
     frames = read(fill(tmp_path, 1, size=(200, 100)))
     assert {frame.image.shape for frame in frames} == {(48, 48, 3)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +97,12 @@ class ImageFolder(Stage):
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such folder")
         folders = {SPLITS[f.name.lower()]: f for f in _folders(self.path) if f.name.lower() in SPLITS}
-        items = [item for split, folder in folders.items() for item in _labelled(folder, split)]
-        if not folders:
-            items = list(_labelled(self.path, "train"))
+        loose = [f for f in _folders(self.path) if f.name.lower() in LABELS]
+        if "train" in folders and loose:
+            raise InputError(f"{loose[0]}: lies beside {folders['train'].name}, not in it; move it there or elsewhere")
+        if loose or not folders:
+            folders["train"] = self.path
+        items = [item for split, folder in folders.items() for item in _labelled(folder, split, folders)]
         return items if "validation" in folders else self._hold_out(items)
 
     def _hold_out(self, items: list[Item]) -> list[Item]:
@@ -126,14 +129,16 @@ class ImageFolder(Stage):
         return np.repeat(face[:, :, None], 3, axis=2)
 
 
-def _labelled(folder: Path, split: Split) -> Iterator[Item]:
-    """Pictures of one split.
+def _labelled(folder: Path, split: Split, splits: Mapping[Split, Path]) -> Iterator[Item]:
+    """Pictures of one split; folders of other splits that lie among its emotions are passed over.
 
     Raises:
         InputError: a folder is no emotion, an emotion has no folder, or a folder is empty.
     """
     folders = {}
     for one in _folders(folder):
+        if one in splits.values():
+            continue
         if one.name.lower() not in LABELS:
             raise InputError(f"{one}: {one.name!r} is no emotion; there are {', '.join(EMOTIONS)}")
         folders[one] = LABELS[one.name.lower()]
