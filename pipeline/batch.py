@@ -12,16 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fervid.pipeline import config
+from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.stage import Stage, find
-
-VIDEOS = frozenset(
-    f".{ending}"
-    for ending in (
-        "3gp asf avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: SIM905
-    )
-)
-"""Endings that are taken for videos inside a folder; a file that is named itself is always taken."""
 
 
 @dataclass(frozen=True)

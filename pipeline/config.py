@@ -7,6 +7,7 @@ import importlib
 import importlib.resources
 import importlib.util
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import yaml
 
 from fervid.pipeline import document, options
 from fervid.pipeline.document import Node
+from fervid.pipeline.endings import PICTURES, VIDEOS
 from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.output import unknown_placeholder
 from fervid.pipeline.stage import FACTS, Stage, find, names
@@ -85,7 +87,15 @@ def read(path: str | Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not YAML: not text in UTF-8") from None
+        raise ConfigError(f"{path}: not YAML: {_instead(Path(path))}") from None
+
+
+def _instead(path: Path) -> str:
+    """What one who gave a video or a picture for a pipeline may have meant."""
+    for endings, source, what in ((VIDEOS, "file", "a video"), (PICTURES, "images", "a picture")):
+        if path.suffix.lower() in endings:
+            return f"it is {what}; try: fervid run {source} --set {source}.path={shlex.quote(str(path))}"
+    return "not text in UTF-8"
 
 
 def locate(name: str) -> Path:

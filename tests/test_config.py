@@ -197,6 +197,19 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         config.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("my talk.MP4", r"it is a video; try: fervid run file --set file.path='.*/my talk.MP4'"),
+        ("face.png", r"it is a picture; try: fervid run images --set images.path=.*/face.png"),
+    ],
+)
+def test_what_could_be_an_input_is_answered_with_how_to_read_it(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / name).write_bytes(b"\x89PNG")
+    with pytest.raises(ConfigError, match=f"not YAML: {message}"):
+        config.load(tmp_path / name)
+
+
 def test_shipped_pipelines_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert config.locate("demo").is_file()

@@ -194,6 +194,7 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
     song = ["-i", str(tone), "-i", str(cover), "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic"]
     noise = footage.make(tmp_path / "noise.mp4", "-c:v", "mjpeg")
     noise.write_bytes(_scramble(noise.read_bytes()))
+    picture = footage.ffmpeg("-f", "lavfi", "-i", "testsrc2", "-frames:v", "1", str(tmp_path / "photo.JPG"))
     beheaded = footage.make(tmp_path / "beheaded.mp4")
     beheaded.write_bytes(beheaded.read_bytes()[:4000])
     said = {
@@ -207,6 +208,7 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
         tmp_path / "pipe.mp4": "is no ordinary file",
         tmp_path: "is a folder",
         beheaded: "index is missing",
+        picture: "is a picture; the `images` source reads pictures",
     }
     for path, words in said.items():
         with pytest.raises(InputError, match=words) as error:

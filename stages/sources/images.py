@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt
 
+from fervid.pipeline.endings import PICTURES
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 MAX_PIXELS = 1 << 26
 """Of one picture; a small file can claim to be huge."""
 
@@ -76,9 +76,9 @@ def _paths(pattern: str) -> list[Path]:
     """
     place = Path(pattern)
     if place.is_dir():
-        found = [path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found = [path for path in place.iterdir() if path.suffix.lower() in PICTURES and path.is_file()]
         if not found:
-            raise InputError(f"{pattern}: holds no picture ({', '.join(sorted(SUFFIXES))})")
+            raise InputError(f"{pattern}: holds no picture ({', '.join(sorted(PICTURES))})")
     else:
         matches = [place] if place.is_file() else map(Path, glob.glob(pattern, recursive=True))
         found = [path for path in matches if path.is_file()]

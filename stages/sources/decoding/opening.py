@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fervid.pipeline.endings import PICTURES
 from fervid.pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def open_video(path: Path, name: str) -> InputContainer:
     except PermissionError:
         raise InputError(f"{name}: cannot be read: permission denied") from None
     except (av.error.FFmpegError, OSError):
+        if path.suffix.lower() in PICTURES:
+            raise InputError(f"{name}: is a picture; the `images` source reads pictures and folders of them") from None
         raise InputError(f"{name}: no video, or one whose index is missing or damaged beyond reading") from None
 
 
