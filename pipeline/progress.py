@@ -131,6 +131,16 @@ def message(console: Stderr, told: Message) -> None:
     console.print(Text(f"fervid: {told.label}: {told.text}", style=style))
 
 
+def finished(console: Stderr, result: Result) -> None:
+    """Print that an input is done, or that it failed: why stands in the summary."""
+    if result.error or result.stopped:
+        line = Text(f"{result.label}: {'failed' if result.error else 'stopped'}", style="red" if result.error else "")
+    else:
+        rate = f", {result.frames / result.seconds:.0f} a second" if result.seconds else ""
+        line = Text(f"{result.label}: {number(result.frames, 'frame')} in {duration(result.seconds)}{rate}")
+    console.print(line)
+
+
 def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds: float) -> None:
     """Print what became of the inputs: those that failed and those that lost something one by one."""
     told = [result for result in results if result.error or result.losses]

@@ -39,7 +39,10 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
                 progress.message(console, event)
             else:
                 show(event)
-                results += [event] if isinstance(event, Result) else []
+            if isinstance(event, Result):
+                results.append(event)
+                if not quiet and (event.frames or not event.stopped):
+                    progress.finished(console, event)
     if not quiet or any(result.error for result in results):
         progress.batch_summary(console, results, out, perf_counter() - began)
     return caught.exit_code or (SOME_FAILED if any(result.error for result in results) else 0)

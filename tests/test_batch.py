@@ -162,10 +162,17 @@ def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
     done = call(folder, SINK, "talks", "--out", "out", "--jobs", "2", "-s", "probe_source.frames=4")
     assert done.exit_code == 3
     assert done.stdout == ""
-    first, second, third = done.stderr.splitlines()
-    assert first == "talks/z.mkv  not a video"
-    assert second.startswith("4 of 5 inputs done, 1 failed: 16 frames in ")
-    assert third == "  written   out"
+    *each, failed, counts, written_to = done.stderr.splitlines()
+    assert sorted(line.partition(" in ")[0] for line in each) == [
+        "talks/a.mp4: 4 frames",
+        "talks/p1/b.MOV: 4 frames",
+        "talks/p2/b.MOV: 4 frames",
+        "talks/p2/b.mp4: 4 frames",
+        "talks/z.mkv: failed",
+    ]
+    assert failed == "talks/z.mkv  not a video"
+    assert counts.startswith("4 of 5 inputs done, 1 failed: 16 frames in ")
+    assert written_to == "  written   out"
     assert outputs(folder / "out") == ["a.txt", "p1/b.txt", "p2/b.MOV.txt", "p2/b.mp4.txt"]
     assert (folder / "out" / "a.txt").read_text() == "0\n1\n2\n3\n"
 
@@ -173,7 +180,7 @@ def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
 def test_a_missing_file_fails_alone(folder: Path) -> None:
     done = call(folder, SINK, "talks/a.mp4", "talks/none.mp4", "--out", "out", "--jobs", "1")
     assert done.exit_code == 3
-    assert done.stderr.startswith("talks/none.mp4  no such file\n")
+    assert "talks/none.mp4  no such file\n" in done.stderr
     assert outputs(folder / "out") == ["a.txt"]
 
 
@@ -188,7 +195,7 @@ def test_a_process_that_dies_takes_only_its_own_input(folder: Path, kind: str) -
         "memory": "out of memory",
         "error": "probe_fault: raised ValueError: a fault for rtsp://***@camera/live",
     }[kind]
-    assert done.stderr.splitlines()[0] == f"talks/a.mp4  {reason}"
+    assert f"talks/a.mp4  {reason}" in done.stderr.splitlines()
     assert "2 of 3 inputs done, 1 failed" in done.stderr
     left = "a.txt.part" if kind == "kill" else "a.partial.txt"
     assert outputs(folder / "out") == sorted([left, "p1/b.txt", "p2/b.txt"])
@@ -197,7 +204,7 @@ def test_a_process_that_dies_takes_only_its_own_input(folder: Path, kind: str) -
 def test_losses_of_an_input_are_told(folder: Path) -> None:
     done = call(folder, SINK, "talks/a.mp4", "--out", "out", "-s", "probe_source.damaged=2")
     assert done.exit_code == 0
-    assert done.stderr.splitlines()[0] == "talks/a.mp4  2 damaged packets or images passed over"
+    assert "talks/a.mp4  2 damaged packets or images passed over" in done.stderr.splitlines()
 
 
 def test_what_stages_log_is_told_with_the_input(folder: Path) -> None:
