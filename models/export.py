@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Card, card_path, read_card, save_card
 from fervid.models.crop import crop
-from fervid.models.runtime import Classifier, from_onnx, normalised, open_classifier
+from fervid.models.int8 import to_int8
+from fervid.models.runtime import Classifier, from_onnx, open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 LARGEST_DIFFERENCE = 1e-4
 """Of a probability, between torch and an fp32 export."""
-
-CALIBRATION = 512
-"""Faces that int8 ranges are measured on."""
 
 OPSET = 17
 
@@ -76,7 +73,7 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     if int8 and not len(calibration.crops):
         raise ModelError("int8 needs faces to measure its ranges on: give labelled ones, such as fer2013.csv")
     blob = _to_onnx(network, card)
-    blob = _to_int8(blob, calibration, card) if int8 else _compact(blob)
+    blob = to_int8(blob, calibration.crops, card) if int8 else _compact(blob)
     faces = next((given for given in (others, calibration) if len(given.crops)), _patterns(card.size))
     pairs = [(open_classifier(path, "torch", head), from_onnx(blob, card, out, head)) for head in card.heads]
     export = _compared(pairs, faces, out)
@@ -175,34 +172,6 @@ def _compact(blob: bytes) -> bytes:
     model.graph.node.extend(nodes)
     made: bytes = model.SerializeToString()
     return made
-
-
-def _to_int8(blob: bytes, faces: Faces, card: Card) -> bytes:
-    """Weights and activations as 8-bit integers, their ranges measured on faces."""
-    from onnxruntime import quantization as q
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    with TemporaryDirectory() as folder:
-        given, clean, made = (Path(folder, f"{name}.onnx") for name in ("given", "clean", "made"))
-        given.write_bytes(blob)
-        quant_pre_process(given, clean, skip_symbolic_shape=True)
-        kinds = {"activation_type": q.QuantType.QUInt8, "weight_type": q.QuantType.QInt8}
-        # 7 bits a weight: with 8, processors without VNNI run over in silence
-        q.quantize_static(clean, made, _Batches(faces, card), per_channel=True, reduce_range=True, **kinds)
-        return made.read_bytes()
-
-
-class _Batches:
-    """Calibration faces as the quantiser asks for them, one at a time, spread over all that there are."""
-
-    def __init__(self, faces: Faces, card: Card) -> None:
-        every = max(1, len(faces.crops) // CALIBRATION)
-        self._crops = iter(faces.crops[::every][:CALIBRATION])
-        self._card = card
-
-    def get_next(self) -> dict[str, Any] | None:
-        crop = next(self._crops, None)
-        return None if crop is None else {"faces": normalised(crop[None], self._card)}
 
 
 def _compared(pairs: list[tuple[Classifier, Classifier]], faces: Faces, out: Path) -> Export:

@@ -1,0 +1,93 @@
+"""Integers where they are quicker, and nowhere else."""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fervid.models.card import Card
+from fervid.models.int8 import _merge_pools, to_int8
+
+SIDE = 24
+
+
+def exported(*layers: nn.Module) -> bytes:
+    """ONNX of 1 x 24 x 24 pixels to seven numbers."""
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), *layers)
+    flat = body(torch.zeros(1, 1, SIDE, SIDE)).numel()
+    network = nn.Sequential(body, nn.Flatten(), nn.Linear(flat, 7)).eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 1, SIDE, SIDE),),
+            buffer,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=17,
+            input_names=["faces"],
+            output_names=["labels"],
+        )
+    return buffer.getvalue()
+
+
+def answer(blob: bytes, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    made: NDArray[np.float32] = onnxruntime.InferenceSession(blob).run(None, {"faces": pixels})[0]
+    return made
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+@pytest.fixture
+def pixels() -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal((1, 1, SIDE, SIDE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("side", [2, 3])
+def test_a_mean_over_squares_joins_the_convolution_behind_it(side: int, pixels: NDArray[np.float32]) -> None:
+    before = exported(nn.AvgPool2d(side), nn.Conv2d(8, 4, 1))
+    model = onnx.load_from_string(before)
+    _merge_pools(model.graph)
+    assert "AveragePool" not in kinds(model)
+    assert answer(model.SerializeToString(), pixels) == pytest.approx(answer(before, pixels), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.AvgPool2d(2), nn.Conv2d(8, 4, 3)),
+        (nn.AvgPool2d(2), nn.Conv2d(8, 4, 1, padding=1)),
+        (nn.AvgPool2d(2), nn.Conv2d(8, 4, 1, stride=2)),
+        (nn.AvgPool2d(3, 2), nn.Conv2d(8, 4, 1)),
+        (nn.AvgPool2d(2, padding=1), nn.Conv2d(8, 4, 1)),
+        (nn.AvgPool2d(5, ceil_mode=True), nn.Conv2d(8, 4, 1)),
+        (nn.AvgPool2d(2), nn.ReLU()),
+    ],
+)
+def test_any_other_mean_stays(layers: tuple[nn.Module, ...], pixels: NDArray[np.float32]) -> None:
+    before = exported(*layers)
+    model = onnx.load_from_string(before)
+    _merge_pools(model.graph)
+    assert "AveragePool" in kinds(model)
+    assert np.array_equal(answer(model.SerializeToString(), pixels), answer(before, pixels))
+
+
+def test_the_first_convolution_and_small_dense_layers_stay_in_float(pixels: NDArray[np.float32]) -> None:
+    before = exported(nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.AdaptiveAvgPool2d(1))
+    faces = np.random.default_rng(1).integers(0, 256, (8, SIDE, SIDE)).astype(np.uint8)
+    made = onnx.load_from_string(to_int8(before, faces, Card("small", SIDE, 0.5, 0.25)))
+    integers = {tensor.name for tensor in made.graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
+    scaled = [node for node in made.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in integers]
+    weights = {node.output[0] for node in scaled}
+    layers = [(node.op_type, node.input[1] in weights) for node in made.graph.node if node.op_type in {"Conv", "Gemm"}]
+    assert layers == [("Conv", False), ("Conv", True), ("Conv", True), ("Gemm", False)]
+    assert answer(made.SerializeToString(), pixels) == pytest.approx(answer(before, pixels), abs=0.05)
