@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -81,6 +82,11 @@ def test_the_columns_are_those_of_the_csv(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_how_good_it_is_says_what_the_cards_say() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "how_good.py"))
+    assert (ROOT / "docs" / "how_good.md").read_text("utf-8") == made["page"]()
 
 
 def test_the_figures_are_those_of_the_network_that_ships() -> None:

@@ -1,0 +1,154 @@
+"""Write how_good.md anew from the cards of the weights that ship: python docs/how_good.py [RUN].
+
+With the folder of fervid's training, its curves and the pictures of its evaluation are taken over too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from fervid.models import zoo
+from fervid.models.card import Card, load_card
+
+FOLDER = Path(__file__).parent
+PAGE = FOLDER / "how_good.md"
+
+ORIGINS = {
+    "cnn3": "about 70 % on the test split",
+    "scratch_cnn": "65.4 % on the validation split after 81 epochs, 65.2 % after 100",
+    "keras_cnn4": "65 to 70 % on validation faces, 70 to 75 % on training faces",
+}
+"""What is said of each network where it comes from."""
+
+PICTURES = {
+    "curves.png": "Loss and accuracy over 80 epochs",
+    "confusion_test.png": "Confusion matrix of the test split",
+    "reliability_test.png": "Reliability diagram of the test split",
+    "coverage_validation.png": "Accuracy over coverage on the validation split",
+}
+
+HEAD = """# How good is it
+
+Written by `docs/how_good.py` from the cards beside the weights; `fervid models show NAME` prints one. Every figure was
+measured through the stage `emotions`, as videos are read, on FER2013's official splits: choices were made on the
+validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished. Each face was
+read once, by one network."""
+
+
+def page() -> str:
+    """The whole page."""
+    cards = {name: load_card(path) for name, path in sorted(zoo.shipped().items()) if path.suffix == ".safetensors"}
+    parts = [HEAD, _overview(cards), "## Beside their origins", _origins(cards), "## The network fervid"]
+    parts += [_emotions(cards["fervid"]), _heads(cards["fervid"]), _speed(cards["fervid"]), _pictures(), _notes(cards)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: str, rows: list[list[str]]) -> str:
+    columns = head.split(", ")
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _overview(cards: dict[str, Card]) -> str:
+    rows = []
+    for name, card in cards.items():
+        validation, test = card.figures["validation"], card.figures["test"]
+        file = zoo.weights(name)
+        rows.append(
+            [
+                name,
+                f"{card.parameters:,}",
+                f"{file.stat().st_size / 1e6:.1f} MB, {card.notes['stored_as']}",
+                _percent(validation["accuracy"]),
+                _percent(test["accuracy"]),
+                _percent(test["macro_f1"]),
+                _percent(test["calibration_error"]),
+                _percent(test["accuracy_at_coverage"]["80%"]),
+                f"{card.epochs}, {card.trained['seconds'] / 60:.0f} min",
+            ]
+        )
+    head = "network, parameters, weights, accuracy validation, accuracy test, macro-F1 test, calibration error test"
+    return _table(f"{head}, surest 80 % of test, epochs and time", rows)
+
+
+def _origins(cards: dict[str, Card]) -> str:
+    rows = []
+    for name, said in ORIGINS.items():
+        if name in cards:
+            figures = cards[name].figures
+            here = [_percent(figures[split]["accuracy"]) for split in ("train", "validation", "test")]
+            rows.append([name, said, *here, _percent(figures["test"]["macro_f1"])])
+    text = _table("network, its origin says, training faces, validation, test, macro-F1 test", rows)
+    return f"""{text}
+
+Each was trained by its recipe in `configs/`; what an origin does not say of its recipe is named there. `deep_elu` has
+a recipe and no weights: its origin states no figure, and one epoch takes hours on a CPU."""
+
+
+def _emotions(card: Card) -> str:
+    rows = [
+        [name, str(row["faces"]), *(_percent(row[key]) for key in ("precision", "recall", "f1"))]
+        for name, row in card.figures["test"]["emotions"].items()
+    ]
+    return _table("emotion, faces of the test split, precision, recall, F1", rows)
+
+
+def _heads(card: Card) -> str:
+    labels, votes = card.figures, card.figures["votes"]
+    rows = [
+        ["labels", *(_percent(labels[s]["accuracy"]) for s in ("validation", "test"))]
+        + [_percent(labels[s]["ferplus_majority"]["accuracy"]) for s in ("validation", "test")],
+        ["votes", "", "", *(_percent(votes[split]["accuracy"]) for split in ("validation", "test"))],
+    ]
+    table = _table("head, FER2013 validation, FER2013 test, FER+ majority validation, FER+ majority test", rows)
+    certain = card.figures["test"]["certain"]
+    return f"""`emotions: {{head: votes}}` answers as FER+'s voters did; the default is FER2013's labels. Faces
+without a majority, or with one for contempt or no emotion, are left out.
+
+{table}
+
+A face is labelled uncertain below a probability of {_percent(card.heads["labels"].uncertain_below)}: the highest one
+for which faces below it are right less than two times in five, on the validation split. Of the test split
+{_percent(certain["share"])} lie above it, and of those {_percent(certain["accuracy"])} are right."""
+
+
+def _speed(card: Card) -> str:
+    rows = []
+    for file, row in card.figures["speed"].items():
+        export = card.figures["exports"][file]
+        before, after = export["accuracy_before_and_after"]
+        rows.append([file, f"{row['ms_per_face']:.2f} ms", f"{100 * (after - before):+.2f} points"])
+    return _table("file, a face on one thread of ONNX Runtime, validation accuracy against torch", rows)
+
+
+def _pictures() -> str:
+    return "\n\n".join(f"![{title}]({name})" for name, title in PICTURES.items())
+
+
+def _notes(cards: dict[str, Card]) -> str:
+    notes: dict[str, Any] = cards["fervid"].notes
+    parts = {
+        "What it gets wrong": notes["known_failures"],
+        "What it must not be used for": notes["must_not_be_used_for"],
+        "The data": f"{notes['licence_of_data']} {notes['duplicates_in_data']}",
+    }
+    return "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def main(run: Path | None) -> None:
+    """Write the page, and take over the pictures of a run."""
+    if run is not None:
+        for name in PICTURES:
+            shutil.copyfile(run / name if name == "curves.png" else run / "evaluation" / name, FOLDER / name)
+    PAGE.write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
