@@ -15,7 +15,7 @@ from fervid.stages.faces.tracking.track import Sighting
 from fervid.stages.faces.tracking.tracker import Tracker
 
 HELD_BYTES = 256 << 20
-"""How much picture may wait for a decision: 0.5 s of 4K at 20 frames a second, or of 1080p at 80."""
+"""How much picture may wait for a decision: at 25 frames a second 0.4 s of 4K, or 1.6 s of 1080p."""
 
 
 @register("track")
@@ -23,10 +23,11 @@ HELD_BYTES = 256 << 20
 class Track(Stage):
     """Kalman filter and Hungarian assignment over seconds, not frames; ids belong to the run, from 1.
 
-    Frames of a file wait while one of their faces is in doubt, at most `confirm` or `coast` seconds, so that what is
+    Frames of a file wait while one of their faces is in doubt, at most `confirm` or `max_gap` seconds, so that what is
     no face appears in no frame, a face that turns out to be one appears in its first, and only gaps that end in a
-    detection are bridged, on the line between both ends. A live source never waits: a doubtful face appears once it
-    is confirmed, and a lost one is predicted for `coast` seconds.
+    detection are bridged, on the line between both ends; of a gap longer than `coast` the first and the last moment,
+    as a part of the face can be seen before it is lost and before it is found. A live source never waits: a doubtful
+    face appears once it is confirmed, and a lost one is predicted for `coast` seconds.
     """
 
     min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
@@ -63,7 +64,7 @@ def _settled(sightings: list[Sighting]) -> bool:
 def _kept(frame: Frame, sightings: list[Sighting]) -> Frame:
     """The frame with its faces, in order of their ids; what is still in doubt counts as far as it is known."""
     for sighting in sightings:
-        sighting.settle(sighting.track.id is not None)
+        sighting.settle(sighting.hoped and sighting.track.id is not None)
     faces = [sighting.face for sighting in sightings if sighting.keep]
     frame.faces = sorted(faces, key=lambda face: face.track or 0)
     return frame

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TypeAlias
 
 from fervid.pipeline.frame import Box, Face
 from fervid.stages.faces.tracking.look import Look
 from fervid.stages.faces.tracking.motion import Motion
 
+Size: TypeAlias = tuple[int, int]
+"""Width and height of a picture."""
+
+HALF = 0.5
+"""The share of a face that is in the picture until it counts as gone."""
 MEMORY = 0.5
 """Seconds until half of what a face looked like is replaced by what it looks like now."""
 
@@ -20,6 +27,10 @@ class Sighting:
     face: Face
     track: Track
     keep: bool | None = None
+    hoped: bool = True
+    """Whether to keep it if the frame cannot wait until that is known."""
+    inside: float = 1.0
+    """The share of the box that is in the picture."""
 
     def settle(self, keep: bool) -> None:
         """Decide, unless that was done before: the frame may be gone."""
@@ -37,7 +48,7 @@ class Track:
     found: float = 0.0
     """Time of the last detection."""
     box: Box = (0.0, 0.0, 0.0, 0.0)
-    """The last detection."""
+    """Where it was then."""
     score: float = 0.0
     """Of the last detection."""
     look: Look | None = None
@@ -57,15 +68,20 @@ class Track:
         """Seconds since the first search in vain; frames that were not searched do not count."""
         return 0.0 if self.missed is None else time - self.missed
 
-    def see(self, time: float, face: Face) -> Sighting:
-        """Take a detection. What was predicted since the last one now lies on the line between the two."""
+    def see(self, time: float, face: Face, *, sure: bool) -> Sighting:
+        """Take a detection. What was predicted since the last one now lies on the line between the two.
+
+        A doubtful box is likely to be off, as something hides a part of the face: then the line ends where the motion
+        says.
+        """
+        box = face.box if sure else self.motion.box
         for sighting in self.gap:
             if sighting.keep is None:
-                sighting.face.box = _between(self.box, face.box, (sighting.time - self.found) / (time - self.found))
+                sighting.face.box = _between(self.box, box, (sighting.time - self.found) / (time - self.found))
         seen = Sighting(time, face, self)
         self.waiting += [*self.gap, seen]
         self.gap = []
-        self.found, self.missed, self.box, self.score = time, None, face.box, face.score
+        self.found, self.missed, self.box, self.score = time, None, box, face.score
         self.hits += 1
         self.searches += 1
         if self.id is not None:
@@ -83,9 +99,11 @@ class Track:
         self.searches += 1
         self.missed = time if self.missed is None else self.missed
 
-    def coast(self, time: float) -> Sighting:
-        """Stand in for a detection."""
-        self.gap.append(Sighting(time, Face(self.motion.box, self.score, status="predicted"), self))
+    def coast(self, time: float, size: Size | None = None, *, hoped: bool = True) -> Sighting:
+        """Stand in for a detection, in a picture of that size."""
+        box = self.motion.box
+        inside = _inside(box, size) if size else 1.0
+        self.gap.append(Sighting(time, Face(box, self.score, status="predicted"), self, None, hoped, inside))
         return self.gap[-1]
 
     def believe(self, number: int) -> None:
@@ -97,6 +115,25 @@ class Track:
     def trust_gap(self) -> None:
         """Keep what was predicted: nobody has looked since."""
         self._settle(self.gap, keep=True)
+
+    def fade(self, time: float, seconds: float) -> None:
+        """Drop what was predicted, but for so many seconds at both ends, which stay open until the face comes back.
+
+        What hides a face moves before it and away again: a part of it is still there when it is no longer found, and
+        there again before it is found.
+        """
+        if self.gap and self.gap[-1].hoped:
+            self._leave(seconds)
+        self._settle([one for one in self.gap if self.found + seconds < one.time < time - seconds], keep=False)
+        self.gap = [one for one in self.gap if one.keep is not False]
+        for sighting in self.gap:
+            sighting.hoped = False
+
+    def _leave(self, seconds: float) -> None:
+        """Keep a face that was walking out of the picture until half of it was outside."""
+        if self.id is not None and self.gap[0].inside < 1 and self.gap[-1].inside < HALF:
+            still = takewhile(lambda one: one.inside >= HALF and one.time <= self.found + seconds, self.gap)
+            self._settle(list(still), keep=True)
 
     def give_up_gap(self) -> None:
         """Drop what was predicted: the face did not come back in time."""
@@ -113,6 +150,13 @@ class Track:
     def _settle(sightings: list[Sighting], *, keep: bool) -> None:
         for sighting in sightings:
             sighting.settle(keep)
+
+
+def _inside(box: Box, size: Size) -> float:
+    """The share of the box that is in the picture."""
+    (x1, y1, x2, y2), (width, height) = box, size
+    shown = max(min(x2, width) - max(x1, 0), 0) * max(min(y2, height) - max(y1, 0), 0)
+    return shown / ((x2 - x1) * (y2 - y1))
 
 
 def _between(a: Box, b: Box, share: float) -> Box:

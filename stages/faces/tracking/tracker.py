@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MOSTLY = 2 / 3
 """The share of searched frames in which a doubtful face must have been found."""
 
+FADE = 0.15
+"""Seconds in which a face that walks is hidden, or leaves the picture, after it was last found."""
 FARTHEST = 1e6
 """Pixels; no picture reaches farther."""
 
@@ -50,6 +52,7 @@ class Tracker:
     ) -> list[Sighting]:
         """Take the detections of a frame; return its faces, found and predicted. The image tells apart who meets."""
         self._predict(time)
+        self._fade()
         sightings: list[Sighting] = []
         if searched:
             self.searches += 1
@@ -59,7 +62,9 @@ class Tracker:
             sightings += self._spawn(rest)
         self._decide(self.time)
         self._prune()
-        return sightings + [track.coast(self.time) for track in self.tracks if self._bridged(track)]
+        size = None if image is None else (image.shape[1], image.shape[0])
+        missing = [track for track in self.tracks if track.found < self.time]
+        return sightings + [track.coast(self.time, size, hoped=self._bridged(track)) for track in missing]
 
     def finish(self) -> None:
         """Settle what is open: nothing more will be found."""
@@ -76,6 +81,12 @@ class Tracker:
         for track in self.tracks:
             track.motion.predict(seconds)
         self._drop([track for track in self.tracks if not track.motion.sound])
+
+    def _fade(self) -> None:
+        """Leave gaps open that are too long to be bridged, but for their ends."""
+        for track in self.tracks:
+            if not self._bridged(track):
+                track.fade(self.time, min(FADE, self.coast))
 
     def _match(self, faces: list[Found]) -> tuple[list[tuple[Track, Found]], list[Found]]:
         """Who is believed in chooses first, so that a face that comes out of hiding is not taken for a new one."""
@@ -97,13 +108,13 @@ class Tracker:
             track.motion.update(face.box, face.score)
             if face.score >= self.sure_score:
                 track.remember(seen, self.time - track.found)
-        return [track.see(self.time, face) for track, (face, _) in pairs]
+        return [track.see(self.time, face, sure=face.score >= self.sure_score) for track, (face, _) in pairs]
 
     def _spawn(self, found: Iterable[Found]) -> list[Sighting]:
         begun = [one for one in found if one.face.score >= self.min_score]
         new = [Track(Motion(face.box), self.time, look=seen) for face, seen in begun]
         self.tracks = self.tracks + new
-        return [track.see(self.time, one.face) for track, one in zip(new, begun, strict=True)]
+        return [track.see(self.time, one.face, sure=True) for track, one in zip(new, begun, strict=True)]
 
     def _decide(self, time: float) -> None:
         """Believe in a face that is sure, or that was found in most searches; forget any other in good time."""
@@ -122,10 +133,7 @@ class Tracker:
         return track.hits >= MOSTLY * track.searches and (track.hits > 1 or self.searches == 1)
 
     def _prune(self) -> None:
-        """Drop what is forgotten or lost for too long; leave gaps open that are too long to be bridged."""
-        for track in self.tracks:
-            if not self._bridged(track):
-                track.give_up_gap()
+        """Drop what is forgotten or lost for too long."""
         self._drop([track for track in self.tracks if track.forgotten or track.lost(self.time) > self.max_gap])
 
     def _drop(self, tracks: Sequence[Track]) -> None:
@@ -135,7 +143,7 @@ class Tracker:
             self.tracks = [track for track in self.tracks if track not in tracks]
 
     def _bridged(self, track: Track) -> bool:
-        return track.found < self.time and track.lost(self.time) <= self.coast
+        return track.lost(self.time) <= self.coast
 
 
 def usable(face: Face) -> bool:
