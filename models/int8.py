@@ -76,7 +76,8 @@ def _merge_pools(graph: onnx.GraphProto) -> None:
         if not (square and len(behind) == 1 and _is_pointwise(behind[0]) and behind[0].input[1] in weights):
             continue
         conv, kernel = behind[0], how["kernel_shape"]
-        matrix = numpy_helper.to_array(weights[conv.input[1]])
+        before = weights[conv.input[1]]
+        matrix = numpy_helper.to_array(before)
         spread = np.tile(matrix / prod(kernel), (1, 1, *kernel)).astype(np.float32)
         graph.initializer.append(numpy_helper.from_array(spread, f"{conv.output[0]}.merged"))
         conv.input[0], conv.input[1] = pool.input[0], f"{conv.output[0]}.merged"
@@ -84,6 +85,8 @@ def _merge_pools(graph: onnx.GraphProto) -> None:
             if attribute.name in ("kernel_shape", "strides"):
                 attribute.ints[:] = kernel
         graph.node.remove(pool)
+        if not any(before.name in node.input for node in graph.node):
+            graph.initializer.remove(before)
 
 
 def _is_pointwise(node: onnx.NodeProto) -> bool:
