@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fervid.pipeline import options
-from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.errors import ConfigError, sentence
 from fervid.pipeline.stage import FACTS, Stage, find, names
 
 ROOMS = ("sources", "faces", "sinks", "learning", "plugins")
@@ -17,12 +17,15 @@ ROOMS = ("sources", "faces", "sinks", "learning", "plugins")
 WIDTH = 120  # characters of the longest example
 
 
-def rooms() -> dict[str, list[type[Stage]]]:
-    """All stages by the folder they are in."""
+def rooms(tell: Callable[[str], None]) -> dict[str, list[type[Stage]]]:
+    """All stages by the folder they are in; `tell` is told of those that cannot be used."""
     found: dict[str, list[type[Stage]]] = {room: [] for room in ROOMS}
     for name in names():
-        if cls := find(name):
-            found[room(cls)].append(cls)
+        try:
+            if cls := find(name):
+                found[room(cls)].append(cls)
+        except Exception as error:
+            tell(f"{name}: cannot be loaded: {sentence(error)}")
     return found
 
 
@@ -43,11 +46,22 @@ def page(name: str) -> str:
     """All that a user of a stage must know, with an example to copy.
 
     Raises:
-        ConfigError: there is no such stage.
+        ConfigError: there is no such stage, or it cannot be used.
     """
-    cls = find(name)
+    try:
+        cls = find(name)
+    except Exception as error:
+        raise ConfigError(f"{name}: cannot be loaded: {sentence(error)}") from error
     if cls is None:
         raise ConfigError(f"no stage {name!r}{options.suggest(name, names())} (there is {', '.join(names())})")
+    try:
+        return _page(cls)
+    except options.OptionError as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _page(cls: type[Stage]) -> str:
+    name = cls.name
     parts = [f"{name}: {gain(cls)}", options.listing(cls), _facts(cls), f"  in a YAML:\n  {example(cls)}"]
     own = inspect.getdoc(cls)
     if own and own != gain(cls) and not own.startswith(f"{cls.__name__}("):

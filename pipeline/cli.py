@@ -75,6 +75,10 @@ def _plugins(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _tell(line: str) -> None:
+    click.secho(f"fervid: {line}", fg="yellow", err=True)
+
+
 def _load(plugins: tuple[str, ...]) -> None:
     from fervid.pipeline.config import load_plugin
 
@@ -178,7 +182,7 @@ def list_stages(plugins: tuple[str, ...]) -> None:
     from fervid.pipeline.catalogue import gain, rooms
 
     _load(plugins)
-    for room, classes in rooms().items():
+    for room, classes in rooms(_tell).items():
         if classes:
             click.secho(room, bold=True)
         for cls in classes:
@@ -229,7 +233,8 @@ def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
     from fervid.pipeline.schema import schema as describe
 
     _load(plugins)
-    text = json.dumps(describe(cls for classes in rooms().values() for cls in classes), indent=2) + "\n"
+    known = (cls for classes in rooms(_tell).values() for cls in classes)
+    text = json.dumps(describe(known, _tell), indent=2) + "\n"
     if out is None:
         click.echo(text, nl=False)
         return

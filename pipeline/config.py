@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -273,9 +274,10 @@ def _giver(fact: str, stages: Sequence[Stage]) -> str:
         if fact in stage.gives:
             return stage.name
     for name in names():
-        cls = find(name)
-        if cls is not None and fact in cls.gives:
-            return name
+        with suppress(Exception):  # one that cannot be loaded gives nothing
+            cls = find(name)
+            if cls is not None and fact in cls.gives:
+                return name
     return f"a stage that gives {fact!r}"
 
 

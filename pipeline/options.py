@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -31,12 +32,7 @@ def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
     Raises:
         OptionError: the first option that is unknown, missing, of a wrong type or out of bounds.
     """
-    if not dataclasses.is_dataclass(cls):
-        raise OptionError("", "is no dataclass; put @dataclass(frozen=True) under @register")
-    try:
-        adapter = _adapter(cls)
-    except (PydanticUserError, NameError) as error:
-        raise OptionError("", f"an option has a type that YAML cannot give: {str(error).splitlines()[0]}") from error
+    adapter = _adapter(cls)
     try:
         stage = adapter.validate_python(dict(values))
     except ValidationError as error:
@@ -58,8 +54,14 @@ def _refuse_truth(cls: type[Stage], values: Mapping[str, Any]) -> None:
 
 
 def schema(cls: type[Stage]) -> dict[str, Any]:
-    """JSON Schema of a stage's options."""
-    return _adapter(cls).json_schema()
+    """JSON Schema of a stage's options.
+
+    Raises:
+        OptionError: one has a type that YAML cannot give.
+    """
+    adapter = _adapter(cls)
+    with _impossible():
+        return adapter.json_schema()
 
 
 def describe(cls: type[Stage]) -> list[tuple[str, str, str]]:
@@ -93,13 +95,24 @@ _adapters: dict[type[Stage], TypeAdapter[Stage]] = {}
 
 
 def _adapter(cls: type[Stage]) -> TypeAdapter[Stage]:
+    if not dataclasses.is_dataclass(cls):
+        raise OptionError("", "is no dataclass; put @dataclass(frozen=True) under @register")
     if cls not in _adapters:
         config = ConfigDict(
             extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True, allow_inf_nan=False
         )
-        cls.__pydantic_config__ = config  # type: ignore[attr-defined]
-        _adapters[cls] = TypeAdapter(cls)
+        cls.__pydantic_config__ = config
+        with _impossible():
+            _adapters[cls] = TypeAdapter(cls)
     return _adapters[cls]
+
+
+@contextmanager
+def _impossible() -> Iterator[None]:
+    try:
+        yield
+    except (PydanticUserError, NameError) as error:
+        raise OptionError("", f"an option has a type that YAML cannot give: {str(error).splitlines()[0]}") from error
 
 
 def _explain(cls: type[Stage], option: str, kind: str, message: str) -> str:

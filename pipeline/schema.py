@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fervid.pipeline import catalogue, options
 from fervid.pipeline.stage import Stage
 
 
-def schema(classes: Iterable[type[Stage]]) -> dict[str, Any]:
-    """Describe a YAML that may use these stages."""
-    stages = {cls.name: _stage(cls) for cls in classes}
+def schema(classes: Iterable[type[Stage]], tell: Callable[[str], None]) -> dict[str, Any]:
+    """Describe a YAML that may use these stages; `tell` is told of those whose options cannot be described."""
+    stages = {}
+    for cls in classes:
+        try:
+            stages[cls.name] = _stage(cls)
+        except options.OptionError as error:
+            tell(f"{cls.name}: {error}")
     bare = [name for name, described in stages.items() if not described.get("required")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

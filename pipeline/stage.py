@@ -102,7 +102,10 @@ def find(name: str) -> type[Stage] | None:
         if module := _built_in().get(name):
             importlib.import_module(module)
         elif points := tuple(entry_points(group="fervid.stages", name=name)):
-            register(name)(points[0].load())
+            loaded = points[0].load()
+            if not (isinstance(loaded, type) and issubclass(loaded, Stage)):
+                raise ConfigError(f"{points[0].value} is no stage; the class must have the base Stage")
+            register(name)(loaded)
     return _registry.get(name)
 
 

@@ -207,6 +207,27 @@ class TestLooking:
         assert "  demo           Try a pipeline without a camera or a video" in done.output
         assert "plugins\n" in done.output
 
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            ("no_such_module:Stage", "ModuleNotFoundError: No module named 'no_such_module'"),
+            ("json:dumps", "json:dumps is no stage; the class must have the base Stage"),
+        ],
+    )
+    def test_a_broken_stage_of_another_package_is_named(
+        self, value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken = metadata.EntryPoints([metadata.EntryPoint("broken_one", value, "fervid.stages")])
+        monkeypatch.setattr("fervid.pipeline.stage.entry_points", broken.select)
+        for command in (["stages", "list"], ["schema"]):
+            done = call(*command)
+            assert done.exit_code == 0
+            assert done.stderr == f"fervid: broken_one: cannot be loaded: {reason}\n"
+            assert "demo" in done.stdout
+            assert "broken_one" not in done.stdout
+        assert call("stages", "show", "broken_one").stderr == f"fervid: broken_one: cannot be loaded: {reason}\n"
+        assert call("validate", "demo").exit_code == 0
+
     def test_stages_show_tells_all(self) -> None:
         done = call("stages", "show", "probe_sink", "--plugin", PROBES)
         assert done.output == (

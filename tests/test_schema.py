@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +16,20 @@ from fervid.pipeline.cli import app
 
 ROOT = Path(__file__).parents[1]
 PROBES = Path(__file__).with_name("probes.py").as_posix()
+
+
+ODD = """
+from dataclasses import dataclass
+from fervid.pipeline import Stage, register
+
+class Camera:
+    pass
+
+@register("odd_one")
+@dataclass(frozen=True)
+class Odd(Stage):
+    camera: Camera
+"""
 
 
 def call(*arguments: str) -> Result:
@@ -68,3 +84,18 @@ def test_it_is_written_to_a_file(tmp_path: Path, schema: dict[str, object]) -> N
     assert call("--out", str(tmp_path / "s.json"), "--plugin", PROBES).output == ""
     assert json.loads((tmp_path / "s.json").read_text()) == schema
     assert call("--out", str(tmp_path / "none" / "s.json")).exit_code == 5
+
+
+def test_a_stage_that_cannot_be_described_is_named_and_left_out(tmp_path: Path) -> None:
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(ODD)
+    code = "from fervid.pipeline.cli import main; main()"
+    command = [sys.executable, "-c", code, "schema", "--plugin", str(plugin)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("fervid: odd_one: an option has a type that YAML cannot give: ")
+    assert done.stderr.count("\n") == 1
+    assert "odd_one" not in done.stdout
+    jsonschema.validate(yaml.safe_load("stages: [demo]"), json.loads(done.stdout))
+    done = subprocess.run([*command[:3], "stages", "show", "odd_one", *command[4:]], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("fervid: odd_one: an option has a type that YAML cannot give: ")
