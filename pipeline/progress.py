@@ -159,19 +159,19 @@ def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds
     _row(console, "written", Text(str(out), style="green"))
 
 
-def profile(console: Stderr, timings: Sequence[Timing], frames: int, seconds: float) -> None:
-    """Print what each stage cost."""
+def profile(console: Stderr, timings: Sequence[Timing], frames: int, start: float, seconds: float) -> None:
+    """Print what each stage cost: to begin, and a frame behind the first one, which came out after `start` seconds."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("stage")
-    for heading in ("ms a frame", "waiting", "share of time"):
+    for heading in ("start-up s", "ms a frame", "waiting", "share of time"):
         table.add_column(heading, justify="right")
-    for timing in timings:
-        each = 1000 / max(frames, 1)
-        share = f"{timing.worked / seconds:.0%}"
-        table.add_row(timing.stage, f"{timing.worked * each:.2f}", f"{timing.waited * each:.2f}", share)
-    table.add_row("all", f"{seconds * 1000 / max(frames, 1):.2f}", "", "100%", style="bold")
+    each, rest = 1000 / max(frames - 1, 1), max(seconds - start, 1e-9)
+    for one in timings:
+        costs = (f"{one.start:.2f}", f"{one.worked * each:.2f}", f"{one.waited * each:.2f}", f"{one.worked / rest:.0%}")
+        table.add_row(one.stage, *costs)
+    table.add_row("all", f"{start:.2f}", f"{rest * each:.2f}", "", "100%", style="bold")
     console.print(table)
-    console.print("Stages overlap in threads, so shares add up to more than 100%; start-up is included.", style="dim")
+    console.print("Stages overlap in threads, so shares add up to more than 100%; start-up is apart.", style="dim")
 
 
 def _shares(emotions: Counter[str]) -> Text:

@@ -23,11 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds that one stage worked, and that it waited for frames made in another thread."""
+    """Seconds of one stage: until its first frame, and behind that of work and of waiting for another thread."""
 
     stage: str
+    start: float = 0.0
     worked: float = 0.0
     waited: float = 0.0
+    started: bool = False
 
 
 class Pipeline:
@@ -95,7 +97,7 @@ class Pipeline:
             else:
                 given = _timed(frames, timing, work=-1, wait=1 if waits else 0) if number else frames
                 with closing(stage.run(given)) as made:
-                    yield from _timed(made, timing)
+                    yield from _timed(made, timing, begins=True)
         except (FervidError, MemoryError):
             raise
         except Exception as error:
@@ -118,15 +120,24 @@ class Pipeline:
             yield frame
 
 
-def _timed(frames: Iterable[Frame], timing: Timing, work: int = 1, wait: int = 0) -> Generator[Frame]:
-    """Count the time spent in `frames` `work` times as the stage's work and `wait` times as waiting."""
+def _timed(
+    frames: Iterable[Frame], timing: Timing, work: int = 1, wait: int = 0, begins: bool = False
+) -> Generator[Frame]:
+    """Count the time spent in `frames` `work` times as the stage's work and `wait` times as waiting.
+
+    Until the first frame of those that `begins` marks, it is the stage's start.
+    """
     made = iter(frames)
     while True:
         began = perf_counter()
         frame = next(made, None)
         spent = perf_counter() - began
-        timing.worked += work * spent
-        timing.waited += wait * spent
+        if timing.started:
+            timing.worked += work * spent
+            timing.waited += wait * spent
+        else:
+            timing.start += work * spent
+            timing.started = begins
         if frame is None:
             return
         yield frame

@@ -49,11 +49,12 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
 
 
 def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
-    tally, began = Tally(), perf_counter()
+    tally, start, began = Tally(), 0.0, perf_counter()
     with graceful(lambda: _stop(pipeline, console)) as caught:
         try:
             with progress.bar(console) as show:
                 for frame in pipeline:
+                    start = start or perf_counter() - began
                     tally.add(frame)
                     show(frame, tally)
         except BaseException as error:
@@ -66,7 +67,7 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
     if pipeline.source and not quiet:
         progress.summary(console, tally, pipeline.source, seconds)
     if pipeline.timings is not None:
-        progress.profile(console, pipeline.timings, tally.frames, seconds)
+        progress.profile(console, pipeline.timings, tally.frames, start, seconds)
     return 0 if pipeline.source and pipeline.source.live else caught.exit_code
 
 

@@ -115,6 +115,16 @@ class ProbeApart(ProbePass):
     detached = True
 
 
+@register("probe_slow_start")
+@dataclass(frozen=True)
+class ProbeSlowStart(Stage):
+    """Takes long to begin, as what loads a model does."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        time.sleep(0.3)
+        yield from frames
+
+
 @register("probe_fault")
 @dataclass(frozen=True)
 class ProbeFault(Stage):

@@ -102,10 +102,10 @@ class TestRun:
     def test_a_profile_says_what_each_stage_cost(self, tmp_path: Path) -> None:
         done = call("run", "--profile", "-q", written(tmp_path, "- probe_source: {delay: 0.002}\n- probe_apart\n"))
         heading, source, apart, total, note = done.stderr.splitlines()
-        assert heading.split() == ["stage", "ms", "a", "frame", "waiting", "share", "of", "time"]
+        assert heading.split() == ["stage", "start-up", "s", "ms", "a", "frame", "waiting", "share", "of", "time"]
         assert source.split()[0] == "probe_source"
-        assert 2 <= float(source.split()[1]) < 20
-        assert float(apart.split()[2]) > 1.5
+        assert 2 <= float(source.split()[2]) < 20
+        assert float(apart.split()[3]) > 1.5
         assert total.split()[0] == "all"
         assert note.startswith("Stages overlap in threads")
 

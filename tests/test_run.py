@@ -154,9 +154,20 @@ def test_a_profile_parts_work_from_waiting() -> None:
     source, work, last = running.timings
     assert 0.19 < source.worked < spent * 0.7
     assert 0.19 < work.worked < spent * 0.7
+    assert 0.004 < source.start < 0.15
     assert (source.waited, work.waited) == (0, 0)
     assert last.worked < 0.1
     assert spent * 0.8 < last.waited <= spent
+
+
+def test_a_profile_parts_start_up_from_work() -> None:
+    running = pipeline("- probe_source: {frames: 5}\n- probe_slow_start\n- probe_apart\n", profile=True)
+    list(running)
+    assert running.timings is not None
+    source, slow, last = running.timings
+    assert 0.3 <= slow.start < 2
+    assert slow.worked < 0.2
+    assert max(source.start, last.start, last.waited) < 0.2
 
 
 def test_an_abandoned_recording_is_partial(tmp_path: Path) -> None:
