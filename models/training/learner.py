@@ -134,7 +134,7 @@ class Learner:
         """N x 7 logits of each head of the averaged weights."""
         self.average.eval()
         parts: list[tuple[Tensor, ...]] = []
-        for images in torch.split(examples.images(), 512):
+        for images in torch.split(examples.images(), self.learning.batch):  # no more memory than a step takes
             pixels = (images.to(self.device).float() / 255 - self.mean) / self.std
             parts.append(tuple(logits[:, : len(EMOTIONS)].cpu() for logits in self._heads(self.average, pixels)))
         return dict(zip(HEADS, map(torch.cat, zip(*parts, strict=True)), strict=False))
