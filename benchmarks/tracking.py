@@ -6,7 +6,7 @@ The scene is `tests/crowd.py`'s: two to six real faces that cross, hide behind a
 camera. `detect` runs on the composed pictures; both trackers get its detections. Scores are motmetrics' MOTA and IDF1;
 a box is on a face from IoU 0.5 on. A face that is hidden too much need not be found, and a box on it is not counted as
 false. How much is too much is a convention, so there are two rows of scores: at least 70 % must be visible (what
-WIDER FACE calls heavily occluded is left out), and at least 50 %, which mostly measures the detector.
+WIDER FACE calls heavily occluded is left out), and at least 50 %, where the detector hardly finds a face any more.
 
 All scenes follow one script; seed and mirror image change the camera's path. The tracker was made with seeds 0 to 6 and
 mended with 10 to 21; from 40 on the camera moves in ways that were not looked at then.
