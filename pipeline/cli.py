@@ -264,21 +264,25 @@ def list_models() -> None:
 
 @models.command("show")
 @click.argument("name")
-def show_model(name: str) -> None:
-    """Print the card of weights: what they learned from, how well they do, what not to use them for.
+@click.option("--json", "whole", is_flag=True, help="Print all that the card holds, hashes and recipe included.")
+def show_model(name: str, whole: bool) -> None:
+    """Tell of weights how well they do, what they learned from, what not to use them for.
 
     NAME is one of `fervid models list`, or the path of a .safetensors or .onnx file.
     """
+    import json
     from dataclasses import asdict
-
-    import yaml
 
     from fervid.models import zoo
     from fervid.models.card import load_card
+    from fervid.models.summary import summary
 
-    card = asdict(load_card(zoo.weights(name)))
-    known = {key: list(value) if isinstance(value, tuple) else value for key, value in card.items() if value != {}}
-    click.echo(yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=100), nl=False)
+    path = zoo.weights(name)
+    card = load_card(path)
+    if whole:
+        click.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{summary(path, card)}\n\n  The whole card: fervid models show {name} --json")
 
 
 @models.command("export")

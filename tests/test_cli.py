@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -256,13 +257,31 @@ class TestModels:
         assert "  cnn3           The smallest network" in done.output
         assert done.output.count("\nweights\n") == 1
 
-    def test_a_card_is_shown(self, tmp_path: Path) -> None:
-        path = saved(tmp_path, seed=3, notes={"known_failures": "all"})
-        shown = yaml.safe_load(call("models", "show", str(path)).output)
+    def test_what_one_wants_to_know_is_shown(self, tmp_path: Path) -> None:
+        figures = {"test": {"faces": 3589, "accuracy": 0.7, "macro_f1": 0.65}, "votes": {"test": {"accuracy": 0.85}}}
+        figures["speed"] = {"tiny.onnx": {"ms_per_face": 1.136}}
+        notes = {"stored_as": "fp16", "known_failures": "all\x1b[2J " * 20}
+        path = saved(tmp_path, figures=figures, notes=notes, recipe={"epochs": 60})
+        head, table, failures, *_, where = call("models", "show", str(path)).output.split("\n\n")
+        assert head.startswith("tiny\n  file     ")
+        assert "24 x 24 pixels, 1,519 parameters; answers: labels\n" in head
+        assert head.endswith("  takes    tiny.onnx 1.14 ms a face on one thread")
+        assert table == (
+            "  measured on  faces  accuracy  macro-F1  calibration error\n"
+            "  test         3,589     70.0%     65.0%\n"
+            "  votes, test            85.0%"
+        )
+        assert failures.startswith("  known failures: all[2J all")
+        assert max(map(len, failures.splitlines())) <= 100
+        assert where == f"  The whole card: fervid models show {path} --json\n"
+
+    def test_the_whole_card_is_shown(self, tmp_path: Path) -> None:
+        path = saved(tmp_path, seed=3, notes={"known_failures": "all"}, recipe={"epochs": 60})
+        shown = json.loads(call("models", "show", str(path), "--json").output)
         assert shown["network"] == "tiny"
         assert shown["notes"] == {"known_failures": "all"}
         assert shown["labels"][3] == "happy"
-        assert "figures" not in shown
+        assert shown["recipe"] == {"epochs": 60}
 
     def test_what_is_not_there_is_said(self) -> None:
         done = call("models", "show", "nonsense")
