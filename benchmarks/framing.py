@@ -9,9 +9,10 @@ stages `detect` and `emotions`. Every face is measured against itself: the same 
 FER2013 keeps nothing of what was around a face, and cuts many at hair and chin, so the surroundings are made up: the
 border is carried outwards, blurred, and fades into the face's mean grey over one side (`blur`); `grey` is that grey
 with a hard edge, `noise` a carried border under coarse noise. A crop that reaches beyond the pasted square sees what is
-made up, where a real picture shows hair and chin: losses of wide framings are an upper bound. What is exact is the
-residual, the crop's square beside FER2013's: size as a ratio, offsets in sides, turn in degrees. FER2013's own framing
-varies by about 0.14 (one standard deviation of the ratio), which no framing can undo.
+made up, where a real picture shows hair and chin; how much of a wide framing's loss comes from that is not known. The
+residual is the crop's square beside FER2013's: size as a ratio, offsets in sides, turn in degrees. FER2013's faces are
+not level, so a level crop's turn is no error. One framing beats another only where the difference exceeds the errors
+printed: all sizes show the same faces, and are not as many experiments.
 """
 
 from __future__ import annotations
