@@ -1,11 +1,14 @@
 """What tests share: the folder of real clips, where the machine has it."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # commands that tests start buffer as in a user's shell
+os.environ["TERM"] = "xterm"  # and draw as in a terminal, wherever the suite runs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, such as a suite, deaf to it
 
 
 @pytest.fixture(scope="session")
