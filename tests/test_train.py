@@ -235,5 +235,21 @@ def test_starts_only_from_weights_of_its_network(tmp_path: Path, table: list[lis
         train(tmp_path, start="fervid")
 
 
+def test_a_teacher_outweighs_wrong_labels(tmp_path: Path, table: list[list[str]]) -> None:
+    teacher = train(tmp_path, "teacher", epochs=12)
+    wrong = [[str((int(e) + 1) % 7) if usage == "Training" else e, pixels, usage] for e, pixels, usage in table]
+    drawn.write(tmp_path / "fer2013.csv", wrong)
+    taught = {"epochs": 12, "votes": 0, "teacher": str(teacher)}
+    shares = {share: train(tmp_path, f"taught{share}", **taught, teacher_share=share) for share in (0, 1)}
+    accuracy = {share: checkpoint.load_card(path).figures["validation"]["accuracy"] for share, path in shares.items()}
+    assert accuracy[0] < 0.3 < 0.7 < accuracy[1]
+    assert checkpoint.load_card(shares[1]).recipe["teacher_sha256"] == checkpoint.load_card(teacher).sha256
+
+
+def test_a_teacher_reads_faces_of_the_same_size(tmp_path: Path, table: list[list[str]]) -> None:
+    with pytest.raises(ModelError, match="fervid: cannot teach 'mine': it reads faces of 48 pixels, not of 24"):
+        train(tmp_path, teacher="fervid")
+
+
 def _same(a: Any, b: Any) -> bool:
     return bool((a - b).abs().max() < 1e-6)

@@ -49,6 +49,7 @@ class Learning:
     patience: int
     label_smoothing: float
     class_weights: Weights
+    teacher_share: float
     votes: float
     mixup: float
     mixup_share: float
@@ -79,10 +80,19 @@ class Learner:
     """A network, its averaged twin, and everything that is needed to go on."""
 
     def __init__(
-        self, network: nn.Module, learning: Learning, augment: Augment, device: torch.device, votes: bool
+        self,
+        network: nn.Module,
+        learning: Learning,
+        augment: Augment,
+        device: torch.device,
+        votes: bool,
+        taught: Tensor | None = None,
     ) -> None:
-        """`votes` says whether the examples have any; a network without a head for them learns the labels alone."""
-        self.learning, self.augment, self.device = learning, augment, device
+        """`votes` says whether the examples have any; a network without a head for them learns the labels alone.
+
+        `taught` is N x 7: what a teacher answers for each example.
+        """
+        self.learning, self.augment, self.device, self.taught = learning, augment, device, taught
         self.votes = votes and learning.votes > 0 and hasattr(network, "votes")
         torch.backends.cudnn.deterministic = True
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
@@ -145,6 +155,8 @@ class Learner:
 
     def _targets(self, examples: Examples) -> tuple[Tensor, Tensor]:
         labels = targets(examples.labels(), self.learning.label_smoothing, self.learning.class_weights)
+        if self.taught is not None:
+            labels = torch.lerp(labels, self.taught * labels.sum(1, keepdim=True), self.learning.teacher_share)
         return labels.to(self.device), examples.opinions().to(self.device)
 
     def _set_rate(self, within: float) -> float:

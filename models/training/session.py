@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from fervid.models import checkpoint, zoo
+from fervid.models.runtime import Classifier, open_classifier
 from fervid.models.training import curves, state
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
@@ -30,7 +31,7 @@ class Session:
     """A recipe, the faces to learn from, and the folder that it all ends in."""
 
     def __init__(self, network: str, folder: Path, recipe: dict[str, Any]) -> None:
-        self.network, self.folder, self.recipe = network, folder, recipe
+        self.network, self.folder, self.recipe = network, folder, dict(recipe)
         torch.manual_seed(recipe["seed"])
         self.model = zoo.build(network)
         if lacking := [name for name in ("size", "mean", "std") if not hasattr(self.model, name)]:
@@ -41,7 +42,8 @@ class Session:
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
         if recipe["start"]:
-            self.recipe = {**recipe, "start_sha256": self._begin_with(zoo.weights(recipe["start"]))}
+            self.recipe["start_sha256"] = self._begin_with(zoo.weights(recipe["start"]))
+        self.teacher = self._teacher(recipe["teacher"]) if recipe["teacher"] else None
 
     def claim(self, overwrite: bool) -> None:
         """Make sure of the folder before hours are spent; what it holds goes only when there are faces to learn from.
@@ -62,11 +64,21 @@ class Session:
         """Take over trained weights; return their SHA-256."""
         if path.resolve() == self.weights.resolve():
             raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
-        card, trained = checkpoint.load(path)
+        card = checkpoint.load_card(path)
         if card.network != self.network:
             raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
-        self.model.load_state_dict(trained.state_dict())
+        self.model.load_state_dict(checkpoint.load(path)[1].state_dict())
         return card.sha256
+
+    def _teacher(self, model: str) -> Classifier:
+        teacher = open_classifier(model)
+        if teacher.card.size != self.examples.size:
+            raise ModelError(
+                f"{model}: cannot teach {self.network!r}: it reads faces of {teacher.card.size} pixels, "
+                f"not of {self.examples.size}"
+            )
+        self.recipe["teacher_sha256"] = teacher.sha256
+        return teacher
 
     def add(self, frame: Frame) -> None:
         """Keep a frame of the train or validation split."""
@@ -86,8 +98,10 @@ class Session:
         if self.overwrite:
             for path in (self.weights, self.last, self.best):
                 path.unlink(missing_ok=True)
+        where = _device(device)
+        taught = torch.from_numpy(self.teacher(self.examples.images()[:, 0].numpy())) if self.teacher else None
         learner = Learner(
-            self.model, self._part(Learning), self._part(Augment), _device(device), any(self.examples.votes)
+            self.model, self._part(Learning), self._part(Augment), where, any(self.examples.votes), taught
         )
         self._resume(learner)
         while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
