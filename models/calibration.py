@@ -79,7 +79,7 @@ def calibration_error(bins: list[Bin]) -> float:
     return sum(group.faces * abs(group.confidence - group.accuracy) for group in bins) / total
 
 
-def risk_coverage(confidence: Floats, right: Truths) -> tuple[Floats, Floats]:
+def accuracy_by_coverage(confidence: Floats, right: Truths) -> tuple[Floats, Floats]:
     """Return coverage and the accuracy of what is covered, from the surest face to all of them."""
     import numpy as np
 
@@ -93,15 +93,18 @@ def selective_accuracy(confidence: Floats, right: Truths, coverage: float) -> fl
     import numpy as np
 
     count = max(1, round(coverage * len(right)))
-    return float(risk_coverage(confidence, right)[1][np.minimum(count, len(right)) - 1])
+    return float(accuracy_by_coverage(confidence, right)[1][np.minimum(count, len(right)) - 1])
 
 
 def uncertain_below(confidence: Floats, right: Truths, floor: float = 0.4) -> float:
-    """Return the highest threshold such that the labels of the faces below it are right less often than `floor`."""
+    """Return the highest threshold, to a thousandth, under which the labels are right less often than `floor`."""
     import numpy as np
 
     order = np.argsort(confidence, kind="stable")
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     poor = np.flatnonzero(accuracy < floor)
     poor = poor[poor >= min(20, len(order) - 1)]
-    return min(round(float(confidence[order[poor[-1]]]), 3), 0.999) if len(poor) else 0.0
+    if not len(poor):
+        return 0.0
+    above = order[min(int(poor[-1]) + 1, len(order) - 1)]
+    return min(round(float(confidence[above]), 3), 0.999)

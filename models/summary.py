@@ -30,13 +30,19 @@ def _head(path: Path, card: Card) -> str:
         f"  file     {path}, {path.stat().st_size / 1e6:.1f} MB",
         f"  reads    a grey face of {card.size} x {card.size} pixels{count}; answers: {', '.join(card.heads)}",
     ]
-    if faces := card.data.get("train", {}).get("faces"):
+    if faces := _row(card.data, "train").get("faces"):
         until = str(card.trained.get("finished", ""))[:10]
         lines.append(f"  learned  {_as(faces, ',')} faces, {card.epochs} epochs, until {until}")
-    if speeds := card.figures.get("speed"):
-        times = (f"{file} {_as(row.get('ms_per_face'), '.2f')} ms" for file, row in speeds.items())
+    if speeds := _row(card.figures, "speed"):
+        times = (f"{file} {_as(_row(speeds, file).get('ms_per_face'), '.2f')} ms" for file in speeds)
         lines.append(f"  takes    {', '.join(times)} a face on one thread")
     return "\n".join(lines)
+
+
+def _row(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of a card, of which only the outermost is checked when it is loaded."""
+    part = table.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _as(value: Any, form: str) -> str:

@@ -248,7 +248,10 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
         for fact in sorted(stage.needs - facts.keys()):
             raise entry.error(f"needs {FACTS.get(fact, fact)}; put {_giver(fact, stages)} before it")
         for fact in sorted(stage.refuses & facts.keys()):
-            raise entry.error(f"must stand before {facts[fact]}, which gives {FACTS.get(fact, fact)}")
+            given = FACTS.get(fact, fact)
+            if facts[fact] == entry.name:
+                raise entry.error(f"stands here twice, and the second would replace {given}; remove one")
+            raise entry.error(f"must stand before {facts[fact]}, which gives {given}")
         facts |= dict.fromkeys(stage.gives, entry.name)
 
 
@@ -260,7 +263,7 @@ def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
         template = getattr(stage, option) if option else None
         if option is None or template is None:
             continue
-        if unknown := unknown_placeholder(str(template)):
+        if unknown := unknown_placeholder(str(template), stage.placeholders):
             raise entry.error(f"option {option!r}: {unknown}", option)
         other = writers.setdefault(os.path.normpath(template), entry)
         if other is not entry:

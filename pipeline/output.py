@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,11 +24,13 @@ def resolve(template: str, source: Source) -> Path:
     return Path(template.replace("{name}", name))
 
 
-def unknown_placeholder(template: str) -> str | None:
-    """Say which placeholder of a path template does not exist, if one does not."""
+def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None:
+    """Say which placeholder of a path template is neither `{name}` nor one of the others, if one is not."""
+    known = ("name", *others)
     for placeholder in re.findall(r"{([^{}]*)}", template):
-        if placeholder != "name":
-            return f"{template}: no placeholder {{{placeholder}}}; there is {{name}}"
+        if placeholder not in known:
+            there = " and ".join(f"{{{one}}}" for one in known)
+            return f"{template}: no placeholder {{{placeholder}}}; there is {there}"
     return None
 
 

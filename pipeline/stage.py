@@ -50,7 +50,9 @@ class Stage:
     folders: ClassVar[bool] = False
     """Whether that input may be a folder; else `fervid batch` looks for videos in it."""
     output: ClassVar[str | None] = None
-    """The option of a sink that names its file; `fervid batch` puts it under its output folder."""
+    """The option of a sink that names its file or folder; `fervid batch` puts it under its output folder."""
+    placeholders: ClassVar[tuple[str, ...]] = ()
+    """What that option may hold in braces beside `{name}`."""
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         """Take frames, yield frames: the same objects with more known about them."""

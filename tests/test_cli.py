@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -274,6 +275,12 @@ class TestModels:
         assert failures.startswith("  known failures: all[2J all")
         assert max(map(len, failures.splitlines())) <= 100
         assert where == f"  The whole card: fervid models show {path} --json\n"
+
+    @pytest.mark.parametrize(
+        "facts", [{"figures": {"speed": [1]}}, {"figures": {"speed": {"a": 1}}}, {"data": {"train": [1]}}]
+    )
+    def test_a_card_that_holds_nonsense_is_shown_without_it(self, tmp_path: Path, facts: dict[str, Any]) -> None:
+        assert "nothing was measured" in call("models", "show", str(saved(tmp_path, **facts))).output
 
     def test_the_whole_card_is_shown(self, tmp_path: Path) -> None:
         path = saved(tmp_path, seed=3, notes={"known_failures": "all"}, recipe={"epochs": 60})

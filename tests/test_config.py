@@ -93,6 +93,12 @@ def test_a_stage_behind_what_it_refuses_is_told_to_move() -> None:
     assert refusal(text) == "cafe.yaml:5: emotions: must stand before draw, which gives a changed picture"
 
 
+def test_a_stage_that_would_replace_what_it_gave_is_refused() -> None:
+    text = "stages:\n- demo\n- detect\n- emotions\n- emotions: {head: votes}"
+    message = "emotions: stands here twice, and the second would replace emotions; remove one"
+    assert refusal(text) == f"cafe.yaml:5: {message}"
+
+
 @pytest.mark.parametrize(
     ("sinks", "message"),
     [

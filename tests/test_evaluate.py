@@ -18,7 +18,7 @@ from fervid.models.crop import crop
 from fervid.models.ferplus import majority
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
-from fervid.pipeline.errors import InputError
+from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.stage import Stage, register
 
@@ -142,6 +142,21 @@ def test_few_faces_hardly_calibrate_single_emotions() -> None:
     scale, shift = calibration.fit(logits, np.eye(7))
     assert np.abs(np.log(scale / scale.mean())).max() < 1
     assert np.abs(shift).max() < 1
+
+
+def test_below_the_threshold_labels_are_poor() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        confidence = np.sort(random.permutation(998)[:200] + 1) / 1000
+        right = random.random(200) < confidence
+        below = right[confidence < calibration.uncertain_below(confidence, right)]
+        assert len(below) == 0 or below.mean() < 0.4
+
+
+def test_a_placeholder_that_is_not_there_is_told_before_faces_are_read(tmp_path: Path) -> None:
+    stages = [{"demo": {"frames": 2}}, "unlabelled", {"evaluate": {"out": f"{tmp_path}/{{mdoel}}"}}]
+    with pytest.raises(ConfigError, match=r"no placeholder {mdoel}; there is {name} and {model}"):
+        Pipeline.parse(json.dumps({"stages": stages}))
 
 
 def test_selective_accuracy_and_threshold() -> None:

@@ -224,6 +224,21 @@ def test_two_passes_give_every_frame_its_own_picture() -> None:
     assert [frame.faces[0].box for frame in once] == [frame.faces[0].box for frame in twice]
 
 
+@register("every_other")
+@dataclass(frozen=True)
+class EveryOther(Stage):
+    """Lets every second frame pass."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        yield from (frame for frame in frames if frame.index % 2)
+
+
+def test_two_passes_after_a_stage_that_drops_frames() -> None:
+    once, twice = (run(f"- every_other\n- smooth: {{two_pass: {way}}}", 9) for way in ("false", "true"))
+    assert [frame.index for frame in twice] == [1, 3, 5, 7]
+    assert all((a.image == b.image).all() for a, b in zip(once, twice, strict=True))
+
+
 def test_between_the_passes_a_frame_weighs_little() -> None:
     stage = Smooth(two_pass=True).run(stream([face(0.5)] for _ in range(2000)))
     tracemalloc.start()

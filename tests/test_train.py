@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 
 import drawn
 import pytest
+import torch
 
-from fervid.models import checkpoint
+from fervid.models import checkpoint, zoo
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
 
@@ -127,12 +129,52 @@ def test_after_a_kill_it_goes_on_to_the_same_weights(tmp_path: Path, optimizer: 
 
 @pytest.mark.usefixtures("table")
 def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
-    pipeline = Pipeline.load(config(tmp_path, {"epochs": 3}))
-    for count, frame in enumerate(pipeline, 1):
-        if count == 140:
-            frame.source.stopping.set()
+    whole = train(tmp_path, "whole")
+    last = tmp_path / "run" / "last.safetensors"
+    for frame in Pipeline.load(config(tmp_path, {})):
+        if frame.index == 0:
+            threading.Thread(target=_stop_after_an_epoch, args=(last, frame.source.stopping)).start()
     assert not (tmp_path / "run" / "mine.safetensors").exists()
-    assert train(tmp_path, epochs=3).exists()
+    assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
+    assert digest(train(tmp_path)) == digest(whole)
+
+
+def _stop_after_an_epoch(last: Path, stopping: threading.Event) -> None:
+    while not last.exists():
+        time.sleep(0.001)
+    stopping.set()
+
+
+def test_votes_for_the_training_faces_alone_are_not_learned(tmp_path: Path, table: list[list[str]]) -> None:
+    counts = drawn.votes(tmp_path / "fer2013new.csv", table).read_text().splitlines()
+    nobody = [line if line.startswith(("Training", "Usage")) else _without_votes(line) for line in counts]
+    (tmp_path / "fer2013new.csv").write_text("\n".join(nobody))
+    assert set(checkpoint.load_card(train(tmp_path)).heads) == {"labels"}
+
+
+def _without_votes(line: str) -> str:
+    usage, name, *votes = line.split(",")
+    return ",".join([usage, name, *["0"] * (len(votes) - 1), "10"])
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stopped_training_of_another_version_of_the_network_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path, epochs=1).unlink()
+    last = tmp_path / "run" / "last.safetensors"
+    before = digest(last)
+    mine = type(zoo.build("mine"))
+
+    class Larger(mine):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            super().__init__()
+            self.more = torch.nn.Linear(1, 1)
+
+    monkeypatch.setitem(zoo._registry, "mine", Larger)
+    with pytest.raises(ModelError, match="damaged, or of another version of the network; choose another `out`"):
+        train(tmp_path, epochs=1)
+    assert digest(last) == before
 
 
 @pytest.mark.usefixtures("table")
@@ -220,6 +262,7 @@ def test_goes_on_from_trained_weights(tmp_path: Path, table: list[list[str]]) ->
     (card, was), (later, now) = checkpoint.load(first), checkpoint.load(second)
     assert all(_same(a, b) for a, b in zip(was.parameters(), now.parameters(), strict=True))
     assert later.recipe["start_sha256"] == card.sha256
+    assert later.trained["before"] == {"epochs": card.epochs, **card.trained}
 
 
 def test_does_not_start_from_what_it_would_replace(tmp_path: Path, table: list[list[str]]) -> None:

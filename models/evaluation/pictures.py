@@ -64,7 +64,7 @@ def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_], tit
     """The accuracy that remains when the least sure faces go unanswered."""
     figure = _figure(5, 4)
     axes = figure.subplots()
-    coverage, accuracy = calibration.risk_coverage(confidence, right)
+    coverage, accuracy = calibration.accuracy_by_coverage(confidence, right)
     start = min(len(coverage) // 50, len(coverage) - 1)
     axes.plot(100 * coverage[start:], 100 * accuracy[start:], color="#4a86c5")
     axes.set(title=title, xlabel="Faces answered, %", ylabel="Accuracy on them, %", xlim=(0, 100))

@@ -50,6 +50,10 @@ class Examples:
         counts = torch.tensor([ferplus.opinions(votes) for votes in self.votes], dtype=torch.float32)
         return counts / counts.sum(1, keepdim=True).clamp(min=1)
 
+    def voted(self) -> bool:
+        """Whether voters agree on one of the seven emotions in any of them."""
+        return any(ferplus.majority(votes) is not None for votes in self.votes)
+
     def counts(self) -> list[int]:
         """How many examples each emotion has."""
         return torch.bincount(self.labels().clamp(min=-1) + 1, minlength=len(EMOTIONS) + 1)[1:].tolist()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +24,18 @@ if TYPE_CHECKING:
 
 
 def finish(
-    learner: Learner, examples: Examples, validation: Examples, recipe: dict[str, Any], name: str, path: Path
+    learner: Learner,
+    examples: Examples,
+    validation: Examples,
+    recipe: dict[str, Any],
+    start: Card | None,
+    name: str,
+    path: Path,
 ) -> Card:
-    """Write weights and card; every number in the card that was chosen was chosen on the validation split."""
+    """Write weights and card; every number in the card that was chosen was chosen on the validation split.
+
+    `start` is the card of the weights that the training began with, if it did not begin with chance.
+    """
     heads, figures = {}, {}
     for head, logits in learner.answers(validation).items():
         heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation))
@@ -45,11 +52,10 @@ def finish(
         seed=recipe["seed"],
         epochs=len(learner.history),
         trained={
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **learner.learned,
             "seconds": round(sum(row.seconds for row in learner.history)),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {learner.device.type}",
-            "torch": torch.__version__,
             "best_epoch": best.epoch,
+            **({"before": {"epochs": start.epochs, **start.trained}} if start else {}),
         },
         figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event
 
 import torch
@@ -104,6 +106,8 @@ class Learner:
         )
         self.plateau = Plateau(learning.patience)
         self.epoch = self.step = 0
+        self.learned: dict[str, str] = {}
+        """When, where and with what the last epoch was learned."""
         self.history: list[Epoch] = []
 
     def learn(self, examples: Examples, watch: Watch, stopping: Event) -> tuple[float, float]:
@@ -129,6 +133,11 @@ class Learner:
             if stopping.is_set():
                 raise Stopped
         self.epoch += 1
+        self.learned = {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {self.device.type}",
+            "torch": torch.__version__,
+        }
         return float(total) / len(batches), rate
 
     def judge(self, examples: Examples) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from fervid.models import checkpoint, zoo
+from fervid.models.card import Card
 from fervid.models.runtime import Classifier, open_classifier
 from fervid.models.training import curves, state
 from fervid.models.training.augment import Augment
@@ -41,8 +42,7 @@ class Session:
         self.overwrite = False
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
-        if recipe["start"]:
-            self.recipe["start_sha256"] = self._begin_with(zoo.weights(recipe["start"]))
+        self.start = self._begin_with(zoo.weights(recipe["start"])) if recipe["start"] else None
         self.teacher = self._teacher(recipe["teacher"]) if recipe["teacher"] else None
 
     def claim(self, overwrite: bool) -> None:
@@ -60,15 +60,16 @@ class Session:
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
 
-    def _begin_with(self, path: Path) -> str:
-        """Take over trained weights; return their SHA-256."""
+    def _begin_with(self, path: Path) -> Card:
+        """Take over trained weights; return their card."""
         if path.resolve() == self.weights.resolve():
             raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
         card = checkpoint.load_card(path)
         if card.network != self.network:
             raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
         self.model.load_state_dict(checkpoint.load(path)[1].state_dict())
-        return card.sha256
+        self.recipe["start_sha256"] = card.sha256
+        return card
 
     def _teacher(self, model: str) -> Classifier:
         teacher = open_classifier(model)
@@ -100,19 +101,18 @@ class Session:
                 path.unlink(missing_ok=True)
         where = _device(device)
         taught = torch.from_numpy(self.teacher(self.examples.images()[:, 0].numpy())) if self.teacher else None
-        learner = Learner(
-            self.model, self._part(Learning), self._part(Augment), where, any(self.examples.votes), taught
-        )
+        votes = self.examples.voted() and self.validation.voted()
+        learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, taught)
         self._resume(learner)
         while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
             try:
                 yield self._epoch(learner, watch, stopping)
             except Stopped:
                 return
-        history = learner.history
+        history, learned = learner.history, learner.learned
         state.restore(learner, self.best)
-        learner.history = history
-        finish(learner, self.examples, self.validation, self.recipe, self.network, self.weights)
+        learner.history, learner.learned = history, learned
+        finish(learner, self.examples, self.validation, self.recipe, self.start, self.network, self.weights)
 
     def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
         start = time.perf_counter()

@@ -38,6 +38,7 @@ def save(learner: Learner, path: Path) -> None:
         "step": learner.step,
         "plateau": asdict(learner.plateau),
         "history": [asdict(epoch) for epoch in learner.history],
+        "learned": learner.learned,
         "optimizer": numbers,
     }
     whole = {
@@ -62,8 +63,11 @@ def restore(learner: Learner, path: Path) -> None:
             network.load_state_dict(_under(prefix, tensors))
         _restore_optimizer(learner, _under("optimizer", tensors), about["optimizer"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: cannot go on from it: damaged or of another network; remove it ({error})") from error
-    learner.epoch, learner.step = about["epoch"], about["step"]
+        raise ModelError(
+            f"{path}: cannot go on from it: damaged, or of another version of the network; choose another `out`, or "
+            f"set overwrite: true to start over ({error})"
+        ) from error
+    learner.epoch, learner.step, learner.learned = about["epoch"], about["step"], about["learned"]
     learner.history = [Epoch(**row) for row in about["history"]]
     for name, value in about["plateau"].items():
         setattr(learner.plateau, name, value)

@@ -44,14 +44,15 @@ class Emotions(Stage):
 
     needs = frozenset({"frames", "faces"})
     gives = frozenset({"faces.emotions"})
-    refuses = frozenset({"image.changed"})
+    refuses = frozenset({"image.changed", "faces.emotions"})
     detached = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head)
         threshold = classify.calibration.uncertain_below if self.uncertain_below is None else self.uncertain_below
+        provenance = self._provenance(classify, threshold)
         for frame in frames:
-            frame.source.provenance.setdefault("weights", self._provenance(classify, threshold))
+            frame.source.provenance["weights"] = provenance
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
             if seen:
                 for face, scores in zip(seen, self._read(_crops(frame, seen, classify), classify), strict=True):

@@ -138,7 +138,9 @@ def _with_pictures(kept: list[Frame]) -> Generator[Frame]:
     assert source.reopen is not None
     kept.reverse()
     for again in source.reopen():
-        if kept[-1].index != again.index:
+        if again.index < kept[-1].index:
+            continue
+        if again.index > kept[-1].index:
             break
         frame = kept.pop()
         frame.image = again.image

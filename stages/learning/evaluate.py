@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -57,6 +57,8 @@ class Evaluate(Stage):
     """How many of the surest mistakes the contact sheet shows."""
 
     needs = frozenset({"target", "faces.emotions"})
+    output: ClassVar[str | None] = "out"
+    placeholders = ("model",)
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         splits: dict[str, Answers] = {}

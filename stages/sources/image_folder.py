@@ -62,7 +62,8 @@ class ImageFolder(Stage):
     path: Path
     """The folder that holds train/ and test/, or the folders of the emotions themselves."""
     validation: Annotated[float, Ge(0), Lt(1)] = 0.1
-    """Share of each emotion's training pictures that becomes the validation split, where there is none."""
+    """Share of each emotion's training pictures that becomes the validation split, where there is none. They are drawn
+    at random: make the folder yourself where several pictures show one person or come from one video."""
     seed: Annotated[int, Ge(0)] = 1
     """Chooses which pictures those are; the same seed chooses the same."""
     split: Literal["all", "train", "validation", "test"] = "all"
