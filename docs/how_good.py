@@ -24,7 +24,7 @@ ORIGINS = {
 """What is said of each network where it comes from."""
 
 PICTURES = {
-    "curves.png": "Loss and accuracy over 80 epochs",
+    "curves.png": "Loss and accuracy, epoch by epoch",
     "confusion_test.png": "Confusion matrix of the test split",
     "reliability_test.png": "Reliability diagram of the test split",
     "coverage_validation.png": "Accuracy over coverage on the validation split",
@@ -34,8 +34,8 @@ HEAD = """# How good is it
 
 Written by `docs/how_good.py` from the cards beside the weights; `fervid models show NAME` prints one. Every figure was
 measured through the stage `emotions`, as videos are read, on FER2013's official splits: choices were made on the
-validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished. Each face was
-read once, by one network."""
+validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished (how often says
+`models/EXPERIMENTS.md`). Each face was read once, by one network."""
 
 
 def page() -> str:
@@ -67,11 +67,18 @@ def _overview(cards: dict[str, Card]) -> str:
                 _percent(test["macro_f1"]),
                 _percent(test["calibration_error"]),
                 _percent(test["accuracy_at_coverage"]["80%"]),
-                f"{card.epochs}, {card.trained['seconds'] / 60:.0f} min",
+                _effort(card.epochs, card.trained),
             ]
         )
     head = "network, parameters, weights, accuracy validation, accuracy test, macro-F1 test, calibration error test"
     return _table(f"{head}, surest 80 % of test, epochs and time", rows)
+
+
+def _effort(epochs: int | None, trained: dict[str, Any]) -> str:
+    """Epochs and time, those of the weights that the training began with included."""
+    own = f"{epochs}, {trained['seconds'] / 60:.0f} min"
+    before = trained.get("before")
+    return f"{_effort(before['epochs'], before)}; then {own}" if before else own
 
 
 def _origins(cards: dict[str, Card]) -> str:

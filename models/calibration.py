@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Truths = NDArray[np.bool_]
 
 
+SPREAD = 0.5
+"""Deviation of what a calibration changes, before any face is seen: what some ten faces an emotion weigh."""
+
+
 class Bin(NamedTuple):
     """Faces of similar confidence; a reliability diagram draws one bar for each."""
 
@@ -36,28 +40,36 @@ def softmax(
     return powers
 
 
-def fit(logits: NDArray[np.floating[Any]], truth: Floats) -> tuple[Floats, Floats]:
+def fit(
+    logits: NDArray[np.floating[Any]],
+    truth: Floats,
+    scale: Sequence[float] | float = 1.0,
+    shift: Sequence[float] | float = 0.0,
+) -> tuple[Floats, Floats]:
     """Return scale and shift of each emotion under which N x 7 shares of truth are most likely (Guo et al. 2017).
 
-    As if each logarithm of a scale and each shift came from a normal distribution around a common scale and 0: so that
-    few faces change little.
+    As if the scales' common factor, each one's own and each shift came from normal distributions (of logarithms, for
+    the factors) around the scale and shift that are given: so that few faces change little.
     """
     import numpy as np
     from scipy.optimize import minimize
 
     count = logits.shape[1]
 
+    def moved(numbers: Floats) -> tuple[Floats, Floats]:
+        return np.asarray(scale) * np.exp(numbers[0] + numbers[1 : 1 + count]), np.asarray(shift) + numbers[1 + count :]
+
     def unlikely(numbers: Floats) -> tuple[float, Floats]:
-        common, own, shift = numbers[0], numbers[1 : 1 + count], numbers[1 + count :]
-        scale = np.exp(common + own)
-        made = softmax(logits, scale.tolist(), shift.tolist())
+        scales, shifts = moved(numbers)
+        made = softmax(logits, scales.tolist(), shifts.tolist())
         apart = made * truth.sum(1, keepdims=True) - truth
-        slope = (apart * logits).sum(0) * scale
-        surprise = -(truth * np.log(np.maximum(made, 1e-12))).sum() + ((own**2).sum() + (shift**2).sum()) / 2
-        return float(surprise), np.concatenate([[slope.sum()], slope + own, apart.sum(0) + shift])
+        slope = (apart * logits).sum(0) * scales
+        pull = numbers / SPREAD**2
+        surprise = -(truth * np.log(np.maximum(made, 1e-12))).sum() + numbers @ pull / 2
+        return float(surprise), np.concatenate([[slope.sum()], slope, apart.sum(0)]) + pull
 
     best = minimize(unlikely, np.zeros(1 + 2 * count), jac=True, method="L-BFGS-B", bounds=[(-3, 3)] * (1 + 2 * count))
-    return np.exp(best.x[0] + best.x[1 : 1 + count]), best.x[1 + count :]
+    return moved(best.x)
 
 
 def reliability(confidence: Floats, right: Truths, bins: int = 15) -> list[Bin]:

@@ -67,6 +67,8 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     if find_spec("onnx") is None:
         raise ModelError('onnx is not installed; install it: pip install "fervid[export]"')
     path = zoo.weights(model)
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path}: is ONNX already; copy it, with its card {card_path(path).name} beside it")
     card, network = checkpoint.load(path)
     noted = _card_beside(out, path, card)
     calibration, others = _gather(frames, card)

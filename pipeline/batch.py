@@ -26,6 +26,12 @@ class Job:
     text: str
     origin: str
     overrides: dict[str, Any]
+    outputs: tuple[Path, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether all of its outputs are there: an earlier batch made them, and only whole ones have their names."""
+        return bool(self.outputs) and all(path.exists() for path in self.outputs)
 
 
 def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Path) -> list[Job]:
@@ -47,23 +53,20 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     if "{" in str(out):
         raise ConfigError(f"{out}: no folder with a brace in its name can be written to; choose another one")
     places = _places(inputs, _base(given), out)
-    return [
-        Job(
-            path=source,
-            label=_label(source),
-            text=text,
-            origin=str(path),
-            overrides={
-                **settings,
-                option: str(source),
-                **{
-                    key: str(place.parent / template.replace("{name}", place.name))
-                    for key, template in templates.items()
-                },
-            },
+    jobs = []
+    for source, place in zip(inputs, places, strict=True):
+        made = {key: place.parent / template.replace("{name}", place.name) for key, template in templates.items()}
+        jobs.append(
+            Job(
+                path=source,
+                label=_label(source),
+                text=text,
+                origin=str(path),
+                overrides={**settings, option: str(source), **{key: str(to) for key, to in made.items()}},
+                outputs=tuple(made.values()),
+            )
         )
-        for source, place in zip(inputs, places, strict=True)
-    ]
+    return jobs
 
 
 def _input(written: config.Config) -> tuple[str, bool]:

@@ -121,10 +121,17 @@ def run(config: str, settings: tuple[str, ...], profile: bool, quiet: bool) -> N
 @click.argument("inputs", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where all outputs go.")
 @click.option("--jobs", "-j", type=click.IntRange(1), help="Inputs at a time; half of the cores if not given.")
+@click.option("--skip-done", is_flag=True, help="Leave out inputs whose outputs are all there.")
 @_settings
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
 def batch(
-    config: str, inputs: tuple[str, ...], out: Path, jobs: int | None, settings: tuple[str, ...], quiet: bool
+    config: str,
+    inputs: tuple[str, ...],
+    out: Path,
+    jobs: int | None,
+    skip_done: bool,
+    settings: tuple[str, ...],
+    quiet: bool,
 ) -> None:
     """Run a pipeline over many inputs.
 
@@ -139,6 +146,13 @@ def batch(
     from fervid.pipeline.config import locate
 
     planned = plan(locate(config), _overrides(settings), inputs, out)
+    if skip_done:
+        left = [job for job in planned if not job.done]
+        if not quiet:
+            click.echo(f"fervid: {len(planned) - len(left)} of {len(planned)} inputs are done already", err=True)
+        planned = left
+    if not planned:
+        return
     sys.exit(session.batch(planned, jobs or max(1, (os.cpu_count() or 1) // 2), out, quiet=quiet))
 
 

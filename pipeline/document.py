@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -16,7 +16,7 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the line it was written on; lists and dicts hold further nodes."""
+    """A value and the line that it, or the key before it, was written on; lists and dicts hold further nodes."""
 
     value: Any
     line: int
@@ -49,7 +49,10 @@ def read(text: str, origin: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{origin}:{mark.line + 1}" if mark else origin
-        raise ConfigError(f"{place}: not YAML: {error.problem or error.context}") from None
+        what = error.problem or error.context
+        if error.context_mark and (error.context or "").startswith("while"):
+            what = f"{what} {error.context}, which began on line {error.context_mark.line + 1}"
+        raise ConfigError(f"{place}: not YAML: {what}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{origin}: not YAML: {str(error).splitlines()[0]}") from None
 
@@ -91,10 +94,11 @@ def _scalar(node: yaml.Node, scalars: yaml.SafeLoader) -> Any:
 def _convert_mapping(node: yaml.MappingNode, origin: str, scalars: yaml.SafeLoader) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for key, value in node.value:
-        place = f"{origin}:{key.start_mark.line + 1}"
+        line = key.start_mark.line + 1
+        place = f"{origin}:{line}"
         if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
             raise ConfigError(f"{place}: a key must be a plain word")
         if key.value in found:
             raise ConfigError(f"{place}: {key.value!r} stands here twice; remove one")
-        found[key.value] = _convert(value, origin, scalars)
+        found[key.value] = replace(_convert(value, origin, scalars), line=line)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -34,13 +35,18 @@ def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
     """
     adapter = _adapter(cls)
     try:
-        stage = adapter.validate_python(dict(values))
+        stage = adapter.validate_python({name: _at_home(value) for name, value in values.items()})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         option = str(first["loc"][0]) if first["loc"] else ""
         raise OptionError(option, _explain(cls, option, first["type"], first["msg"])) from None
     _refuse_truth(cls, values)
     return stage
+
+
+def _at_home(value: Any) -> Any:
+    """`~/talk.mp4` as shells read it."""
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 
 def _refuse_truth(cls: type[Stage], values: Mapping[str, Any]) -> None:

@@ -156,7 +156,8 @@ def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds
     frames = sum(result.frames for result in results)
     rate = f"{number(frames, 'frame')} in {duration(seconds)}, {frames / seconds:.0f} a second"
     console.print(Text.assemble((", ".join(counts), "bold"), f": {rate}"))
-    _row(console, "written", Text(str(out), style="green"))
+    if out.exists():
+        _row(console, "written", Text(str(out), style="green"))
 
 
 def profile(console: Stderr, timings: Sequence[Timing], frames: int, start: float, seconds: float) -> None:

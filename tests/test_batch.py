@@ -201,6 +201,26 @@ def test_a_process_that_dies_takes_only_its_own_input(folder: Path, kind: str) -
     assert outputs(folder / "out") == sorted([left, "p1/b.txt", "p2/b.txt"])
 
 
+def test_what_is_done_is_skipped_if_asked_for(folder: Path) -> None:
+    call(folder, SINK, "talks/a.mp4", "--out", "out")
+    first = (folder / "out" / "a.txt").stat().st_mtime_ns
+    (folder / "out" / "b.txt.part").touch()
+    done = call(folder, SINK, "talks/a.mp4", "talks/p1", "--out", "out", "--skip-done")
+    assert (done.exit_code, (folder / "out" / "a.txt").stat().st_mtime_ns) == (0, first)
+    assert "1 of 2 inputs are done already" in done.stderr
+    assert (folder / "out" / "p1" / "b.txt").exists()
+    again = call(folder, SINK, "talks/a.mp4", "talks/p1", "--out", "out", "--skip-done")
+    assert (again.exit_code, again.stderr) == (0, "fervid: 2 of 2 inputs are done already\n")
+    call(folder, SINK, "talks/a.mp4", "--out", "out")
+    assert (folder / "out" / "a.txt").stat().st_mtime_ns > first
+
+
+def test_nothing_is_called_written_where_nothing_is(folder: Path) -> None:
+    done = call(folder, SINK, "talks/none.mp4", "--out", "nowhere")
+    assert "nowhere" not in done.stderr
+    assert not (folder / "nowhere").exists()
+
+
 def test_losses_of_an_input_are_told(folder: Path) -> None:
     done = call(folder, SINK, "talks/a.mp4", "--out", "out", "-s", "probe_source.damaged=2")
     assert done.exit_code == 0

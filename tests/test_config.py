@@ -57,6 +57,10 @@ def test_threads_and_an_empty_list_of_plugins_are_read() -> None:
         ("plugins: []\nstage: [demo]", "2: no key 'stage'; did you mean 'stages'? (there is plugins, stages, threads)"),
         ("plugins: []", "1: 'stages' must be a list of stages"),
         ("\nstages: demo", "2: 'stages' must be a list of stages"),
+        (
+            "# a comment\nstage:\n- demo",
+            "2: no key 'stage'; did you mean 'stages'? (there is plugins, stages, threads)",
+        ),
         ("stages: []", "1: 'stages' must be a list of stages"),
         ("stages: [demo]\nplugins: a.py", "2: 'plugins' must be a list of modules or .py files"),
         ("threads: 4\nstages: [demo]", "1: 'threads' must be true or false"),
@@ -86,6 +90,18 @@ def test_threads_and_an_empty_list_of_plugins_are_read() -> None:
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:
     assert refusal(text) == f"cafe.yaml:{message}"
+
+
+def test_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    stages = config.parse("stages:\n- file: {path: ~/talk.mp4}\n- detect\n- csv", {"csv.path": "~/x.csv"}).build()
+    assert (str(stages[0].path), stages[2].path) == ("/home/me/talk.mp4", "/home/me/x.csv")
+
+
+def test_weights_that_do_not_ship_are_told_before_the_run() -> None:
+    assert refusal("stages:\n- demo\n- detect\n- emotions: {model: fervit}").startswith(
+        "cafe.yaml:4: emotions: no weights 'fervit'; did you mean 'fervid'?"
+    )
 
 
 def test_a_stage_behind_what_it_refuses_is_told_to_move() -> None:

@@ -48,7 +48,10 @@ def test_every_value_knows_its_line() -> None:
         ("a: *x", "a.yaml:1: anchors and aliases (&, *) are not allowed; write the value out"),
         ("<<: {a: 1}", "a.yaml:1: a key must be a plain word"),
         ("[a]: 1", "a.yaml:1: a key must be a plain word"),
-        ("a: [1\nb: 2", "a.yaml:2: not YAML: expected ',' or ']', but got ':'"),
+        (
+            "a: [1\nb: 2",
+            "a.yaml:2: not YAML: expected ',' or ']', but got ':' while parsing a flow sequence, which began on line 1",
+        ),
         ("a: 1\n---\nb: 1", "a.yaml:2: not YAML: but found another document"),
         ("a: \x00", "a.yaml: not YAML: unacceptable character #x0000: special characters are not allowed"),
         ("a: '\ud800'", "a.yaml: not YAML: unacceptable character #xd800: special characters are not allowed"),

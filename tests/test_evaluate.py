@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import drawn
 import numpy as np
 import pytest
 import tiny
+from numpy.typing import NDArray
 
 from fervid.models import calibration
 from fervid.models.crop import crop
@@ -19,8 +21,9 @@ from fervid.models.ferplus import majority
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError
-from fervid.pipeline.frame import EMOTIONS, Frame
+from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.learning.evaluate import Evaluate
 
 
 @register("oracle")
@@ -99,7 +102,34 @@ def test_a_mirrored_reading_is_the_mean_of_both_and_said(tmp_path: Path, table: 
     assert frame.faces[0].emotions == pytest.approx(expected, abs=1e-5)
     for _ in Pipeline.parse(json.dumps({"stages": stages})):
         pass
-    assert "Each face and its mirror image were read." in (tmp_path / "out" / "evaluation.md").read_text()
+    assert (
+        "Each face and its mirror image were read, from fer2013, by the head labels of `"
+        in (tmp_path / "out" / "evaluation.md").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("voted", "said"),
+    [(True, "test: 100.00 % of FER+'s majorities"), (False, "test: measured by labels, which the head")],
+)
+def test_the_head_votes_is_measured_by_votes(
+    tmp_path: Path, voted: bool, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = np.eye(len(EMOTIONS), dtype=np.float32)[[3]]
+    votes = (0, 9, 1, 0, 0, 0, 0, 0, 0, 0) if voted else None
+    frames = [drawn_frame(scores[0], votes)]
+    with caplog.at_level(logging.INFO):
+        list(Evaluate(out=str(tmp_path)).run(frames))
+    assert said in caplog.text
+
+
+def drawn_frame(scores: NDArray[np.float32], votes: tuple[int, ...] | None) -> Frame:
+    """A labelled face, read by the head votes."""
+    source = Source("drawn", 48, 48)
+    source.provenance["weights"] = {"model": "tiny", "head": "votes"}
+    face = Face((0, 0, 48, 48), 1.0, emotions=scores, emotion="happy")
+    target = Target(3, "test", votes)
+    return Frame(0, 0.0, np.zeros((48, 48, 3), np.uint8), source, [face], target=target)
 
 
 def test_without_labels_there_is_nothing_to_measure(tmp_path: Path) -> None:
@@ -142,6 +172,16 @@ def test_few_faces_hardly_calibrate_single_emotions() -> None:
     scale, shift = calibration.fit(logits, np.eye(7))
     assert np.abs(np.log(scale / scale.mean())).max() < 1
     assert np.abs(shift).max() < 1
+
+
+def test_few_faces_hardly_move_what_was_calibrated_on_many() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (14, 7))
+    around = np.linspace(0.5, 2, 7).tolist(), np.linspace(-1, 1, 7).tolist()
+    labels = [random.choice(7, p=row) for row in calibration.softmax(logits, *around)]
+    scale, shift = calibration.fit(logits, np.eye(7)[labels], *around)
+    assert np.abs(np.log(scale / around[0])).max() < 0.7
+    assert np.abs(shift - around[1]).max() < 0.7
 
 
 def test_below_the_threshold_labels_are_poor() -> None:

@@ -112,6 +112,11 @@ def test_the_card_of_other_weights_is_not_overwritten(tmp_path: Path) -> None:
         export_onnx(first, second.with_suffix(".onnx"))
 
 
+def test_what_is_onnx_already_is_told_to_be_copied(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"fervid\.int8\.onnx: is ONNX already; copy it, with its card fervid\.json"):
+        export_onnx("fervid.int8", tmp_path / "mine.onnx")
+
+
 def test_another_suffix_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"tiny\.bin: an ONNX file is named \.onnx"):
         export_onnx(saved(tmp_path), tmp_path / "tiny.bin")

@@ -30,6 +30,11 @@ def test_pictures_come_in_natural_order_with_their_times(tmp_path: Path) -> None
     assert frames[0].source.length == 3
 
 
+def test_one_picture_gives_outputs_its_name(tmp_path: Path) -> None:
+    paint(tmp_path / "group.v2.jpg", 1)
+    assert read(tmp_path / "group.v2.jpg")[0].source.name == "group.v2"
+
+
 def test_a_pattern_picks(tmp_path: Path) -> None:
     paint(tmp_path / "a.png", 1)
     paint(tmp_path / "b.jpg", 2)

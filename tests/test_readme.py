@@ -95,4 +95,4 @@ def test_the_figures_are_those_of_the_network_that_ships() -> None:
     text = " ".join(README.split())
     assert f"{test['accuracy']:.1%}".replace("%", " % of the test pictures") in text
     assert f"{test['accuracy_at_coverage']['80%']:.1%}".replace("%", " % where it may pass over the fifth") in text
-    assert f"{votes['accuracy']:.1%}".replace("%", " % of the test pictures.") in text
+    assert f"{votes['accuracy']:.1%}".replace("%", " % of the test pictures on which they agree.") in text

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,28 @@ def test_goes_on_from_trained_weights(tmp_path: Path, table: list[list[str]]) ->
     assert all(_same(a, b) for a, b in zip(was.parameters(), now.parameters(), strict=True))
     assert later.recipe["start_sha256"] == card.sha256
     assert later.trained["before"] == {"epochs": card.epochs, **card.trained}
+
+
+def test_few_faces_of_ones_own_keep_what_the_start_knew_of_itself(
+    tmp_path: Path, table: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = train(tmp_path)
+    card = checkpoint.load_card(first)
+    heads = {name: replace(head, uncertain_below=0.321) for name, head in card.heads.items()}
+    notes = {"must_not_be_used_for": "decisions", "stored_as": "fp32"}
+    checkpoint.save_card(first, replace(card, heads=heads, notes=notes))
+    (tmp_path / "fer2013new.csv").write_text(_voteless((tmp_path / "fer2013new.csv").read_text()))
+    with caplog.at_level(logging.INFO):
+        later = checkpoint.load_card(train(tmp_path, "second", start=str(first), epochs=1, learning_rate=1e-6))
+    assert "before training: accuracy" in caplog.text
+    assert "the head votes of" in caplog.text
+    assert later.notes == {"must_not_be_used_for": "decisions"}
+    assert later.heads["labels"].uncertain_below == 0.321
+    assert later.figures["validation"]["faces"] == 28
+
+
+def _voteless(text: str) -> str:
+    return "\n".join(line if line.startswith("Usage") else _without_votes(line) for line in text.splitlines())
 
 
 def test_does_not_start_from_what_it_would_replace(tmp_path: Path, table: list[list[str]]) -> None:

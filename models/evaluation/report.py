@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 
-def markdown(weights: str, splits: dict[str, dict[str, Any]], flip: bool) -> str:
-    """Return the report; the pictures lie beside it."""
-    how = "Each face and its mirror image were read." if flip else "Each face was read once."
-    parts = [f"# How well {weights} reads faces", how, _overview(splits)]
+def markdown(model: str, source: str, weights: dict[str, Any], splits: dict[str, dict[str, Any]]) -> str:
+    """Return the report; the pictures lie beside it. `weights` is what the run knows of them."""
+    how = "Each face and its mirror image were read" if weights.get("flip") else "Each face was read once"
+    which = f"`{weights.get('model', model)}` (SHA-256 {str(weights.get('sha256', 'unknown'))[:12]})"
+    what = f"{how}, from {source}, by the head {weights.get('head', 'labels')} of {which}."
+    parts = [f"# How well {model} reads faces", what, _overview(splits)]
     for split, figures in splits.items():
         parts += [f"## {split.capitalize()} split"]
         if "emotions" in figures:

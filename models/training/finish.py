@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from fervid.models.calibration import Floats, Integers
 
 
+log = logging.getLogger(__name__)
+
+FEW = 200
+"""Faces too few to choose a threshold by."""
+
+INHERITED = ("must_not_be_used_for", "licence_of_data")
+"""Notes that hold for whatever is trained from weights that have them."""
+
+
 def finish(
     learner: Learner,
     examples: Examples,
@@ -38,7 +48,10 @@ def finish(
     """
     heads, figures = {}, {}
     for head, logits in learner.answers(validation).items():
-        heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation))
+        before = start.heads.get(head) if start else None
+        heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), before)
+    if start and (lost := [head for head in start.heads if head not in heads]):
+        log.warning("train: the head %s of %s is lost: these faces have no votes", lost[0], recipe["start"])
     best = max(learner.history, key=lambda row: row.validation_accuracy)
     card = Card(
         network=name,
@@ -58,6 +71,7 @@ def finish(
             **({"before": {"epochs": start.epochs, **start.trained}} if start else {}),
         },
         figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
+        notes={name: note for name, note in start.notes.items() if name in INHERITED} if start else {},
     )
     return checkpoint.save(path, learner.average, card)
 
@@ -72,18 +86,25 @@ def _truth(head: Head, faces: Examples) -> tuple[Floats, Integers]:
     return (shares / shares.sum(1, keepdim=True).clamp(min=1e-12)).numpy(), torch.tensor(most).numpy()
 
 
-def _calibrated(logits: NDArray[np.float32], truth: Floats, answers: Integers) -> tuple[Calibration, dict[str, float]]:
-    scale, shift = (numbers.round(4).tolist() for numbers in calibration.fit(logits, truth))
+def _calibrated(
+    logits: NDArray[np.float32], truth: Floats, answers: Integers, before: Calibration | None
+) -> tuple[Calibration, dict[str, float]]:
+    """`before` is the calibration that training began with; few faces hardly change it."""
+    around = before or Calibration()
+    scale, shift = (numbers.round(4).tolist() for numbers in calibration.fit(logits, truth, around.scale, around.shift))
     known = answers >= 0
     scores = calibration.softmax(logits[known], scale, shift)
     right, confidence = scores.argmax(1) == answers[known], scores.max(1)
     bins = calibration.reliability(confidence, right)
     figures = {
+        "faces": len(right),
         "accuracy": float(right.mean()),
         "calibration_error": calibration.calibration_error(bins),
         "accuracy_at_80_percent_coverage": calibration.selective_accuracy(confidence, right, 0.8),
     }
     threshold = calibration.uncertain_below(confidence, right)
+    if before and len(right) < FEW:
+        threshold = before.uncertain_below
     return Calibration(tuple(scale), tuple(shift), threshold), {k: round(v, 4) for k, v in figures.items()}
 
 

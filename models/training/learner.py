@@ -145,7 +145,6 @@ class Learner:
         logits, labels = self.answers(examples)["labels"], examples.labels()
         known = labels >= 0
         loss = cross_entropy(logits[known], targets(labels[known], 0.0, "none"))
-        self.plateau.see(float(loss))
         return float(loss), float((logits[known].argmax(1) == labels[known]).float().mean())
 
     @torch.no_grad()

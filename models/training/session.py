@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -104,6 +107,9 @@ class Session:
         votes = self.examples.voted() and self.validation.voted()
         learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, taught)
         self._resume(learner)
+        if self.start and not learner.epoch:
+            share = learner.judge(self.validation)[1]
+            log.info("before training: accuracy %.2f %% on %d validation faces", 100 * share, len(self.validation))
         while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
             try:
                 yield self._epoch(learner, watch, stopping)
@@ -118,6 +124,7 @@ class Session:
         start = time.perf_counter()
         loss, rate = learner.learn(self.examples, watch, stopping)
         judged, accuracy = learner.judge(self.validation)
+        learner.plateau.see(judged)
         if not math.isfinite(loss + judged):
             raise ModelError(
                 f"train: in epoch {learner.epoch} the loss is no number any more; lower learning_rate, or set clip"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Le
 
+from fervid.models import zoo
 from fervid.models.card import Head
 from fervid.models.crop import crop
 from fervid.models.runtime import Classifier, Runtime, open_classifier
@@ -46,6 +48,10 @@ class Emotions(Stage):
     gives = frozenset({"faces.emotions"})
     refuses = frozenset({"image.changed", "faces.emotions"})
     detached = True
+
+    def __post_init__(self) -> None:
+        if Path(self.model).suffix not in {".safetensors", ".onnx"}:
+            zoo.weights(self.model)
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head)

@@ -103,13 +103,23 @@ class Evaluate(Stage):
         model = Path(str(weights.get("model", "model"))).stem
         folder = resolve(self.out.replace("{model}", model), source)
         figures = {split: _split(answers, split, folder, source) for split, answers in splits.items()}
+        head = weights.get("head", "labels")
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}
         _text(folder / "evaluation.json", json.dumps(whole, indent=2) + "\n", source)
-        _text(folder / "evaluation.md", markdown(model, figures, bool(weights.get("flip"))), source)
+        _text(folder / "evaluation.md", markdown(model, source.name, weights, figures), source)
         for split, row in figures.items():
-            if "accuracy" in row:
-                log.info("%s: accuracy %.2f %%, macro-F1 %.2f %%", split, 100 * row["accuracy"], 100 * row["macro_f1"])
-        log.info("the report is %s", folder / "evaluation.md")
+            _tell(split, row, head)
+        log.info("the report is %s", source.outputs[-1])
+
+
+def _tell(split: str, row: dict[str, Any], head: str) -> None:
+    majority = row.get("ferplus_majority", {}).get("accuracy")
+    if head == "votes" and majority is not None:
+        log.info("%s: %.2f %% of FER+'s majorities", split, 100 * majority)
+    elif head == "votes":
+        log.warning("%s: measured by labels, which the head votes did not learn; give the source FER+'s votes", split)
+    if "accuracy" in row:
+        log.info("%s: accuracy %.2f %%, macro-F1 %.2f %%", split, 100 * row["accuracy"], 100 * row["macro_f1"])
 
 
 def _split(answers: Answers, split: str, folder: Path, source: Source) -> dict[str, Any]:

@@ -146,7 +146,9 @@ class Train(Stage):
                         curves.tensorboard(row, session.folder)
         finally:
             torch.set_num_threads(before)
-        if session.weights.exists():
+        if not session.last.exists():
+            log.warning("training stopped before its first epoch was whole; nothing is kept of it")
+        elif session.weights.exists():
             log.info("learned: weights and card are %s and .json", session.weights)
         else:
             how = " without overwrite" * self.overwrite

@@ -48,7 +48,8 @@ class Images(Stage):
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         paths = _paths(self.path)
         folder = (Path(self.path) if Path(self.path).is_dir() else paths[0].parent).absolute()
-        source = Source(folder.name, 0, 0, fps=self.fps, path=folder, length=len(paths))
+        name = Path(self.path).stem if Path(self.path).is_file() else folder.name
+        source = Source(name, 0, 0, fps=self.fps, path=folder, length=len(paths))
         source.reopen = lambda: self._frames(paths, source)
         yield from self._frames(paths, source, first=True)
         if not source.width:
