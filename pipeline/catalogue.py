@@ -53,7 +53,8 @@ def page(name: str) -> str:
     except Exception as error:
         raise ConfigError(f"{name}: cannot be loaded: {sentence(error)}") from error
     if cls is None:
-        raise ConfigError(f"no stage {name!r}{options.suggest(name, names())} (there is {', '.join(names())})")
+        there = f"there is {', '.join(names())}; one of your own needs --plugin FILE"
+        raise ConfigError(f"no stage {name!r}{options.suggest(name, names())} ({there})")
     try:
         return _page(cls)
     except options.OptionError as error:

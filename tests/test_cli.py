@@ -243,6 +243,7 @@ class TestLooking:
         done = call("stages", "show", "dmo")
         assert done.exit_code == 2
         assert done.output.startswith("fervid: no stage 'dmo'; did you mean 'demo'? (there is ")
+        assert "one of your own needs --plugin FILE" in done.output
 
     def test_every_stage_can_be_shown(self) -> None:
         for name in names():
