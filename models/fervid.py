@@ -1,4 +1,4 @@
-"""The network that ships: reads one grey face in about a millisecond on one CPU thread."""
+"""fervid's own network: reads one grey face in about a millisecond on one CPU thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 from fervid.models.zoo import network
 
-STEM = (16, 40)
-BLOCKS = ((40, 1), (72, 2), (72, 1), (120, 2), (120, 1), (160, 2))
-"""Channels and stride of each residual block: 24 x 24 pixels down to 3 x 3."""
+STEM = (16, 48)
+BLOCKS = ((48, 1), (80, 2), (80, 1), (128, 2), (128, 1), (160, 2), (160, 1))
+"""Channels and stride of each residual block: 24 x 24 pixels down to 3 x 3.
+
+Multiples of 16, because CPUs compute 16 channels at once: 40 and 72 took as long as 48 and 80.
+"""
 
 
 class Excite(nn.Module):
@@ -28,7 +31,7 @@ class Excite(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions with a short cut around them (He et al. 2016)."""
+    """Two 3 x 3 convolutions with a short cut around them (He et al. 2016), which add nothing before they learn."""
 
     def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -40,6 +43,7 @@ class Block(nn.Module):
             nn.BatchNorm2d(channels),
             Excite(channels),
         )
+        nn.init.zeros_(self.body[4].weight)  # type: ignore[arg-type]
         self.shortcut = nn.Sequential() if inputs == channels and stride == 1 else _project(inputs, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fervid.models import zoo
+from fervid.models.card import load_card
 from fervid.pipeline import config
 
+SMALL = ("cnn3", "keras_cnn4", "scratch_cnn")
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
 
@@ -20,3 +23,16 @@ def test_it_builds(path: Path) -> None:
 def test_it_says_how_to_run_it(path: Path) -> None:
     head = path.read_text().partition("stages:")[0]
     assert f"fervid run configs/{path.name}" in head
+
+
+@pytest.mark.parametrize(
+    ("network", "recipe"), [("fervid", "sharpen_fervid"), *((name, f"train_{name}") for name in SMALL)]
+)
+def test_what_ships_was_trained_by_its_recipe(network: str, recipe: str) -> None:
+    (path,) = (path for path in CONFIGS if path.stem == recipe)
+    stage = config.load(path).build()[-1]
+    kept = load_card(zoo.weights(network)).recipe
+    where = {"start", "start_sha256", "teacher", "teacher_sha256"}
+    assert {name: getattr(stage, name) for name in kept.keys() - where} == {
+        name: kept[name] for name in kept.keys() - where
+    }
