@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +70,9 @@ def test_losses_are_sentences(known: dict[str, object], sentences: list[str]) ->
     assert losses(source(**known), 60) == sentences
 
 
-def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: object) -> None:
+def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
     out = console()
     results = [
         Result("a.mp4", frames=10, seconds=1),
@@ -77,7 +80,7 @@ def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: object) -> None:
         Result("c.mp4", stopped=True, frames=5, losses=["stopped after 5 frames"]),
         Result("d.mp4", stopped=True),
     ]
-    progress.batch_summary(out, results, "out", 3.0)  # type: ignore[arg-type]
+    progress.batch_summary(out, results, Path("out"), 3.0)
     assert text(out) == (
         "long name.mp4  no such file\n"
         "c.mp4          stopped after 5 frames\n"
