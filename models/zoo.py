@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 N = TypeVar("N", bound="type[nn.Module]")
 _registry: dict[str, type[nn.Module]] = {}
 
+SUFFIXES = (".onnx", ".safetensors")
+"""How the names of weights files end; what ends otherwise is a shipped name."""
+
 
 def network(name: str) -> Callable[[N], N]:
     """Make a network class known under `name`.
@@ -75,7 +78,7 @@ def weights(name: str | Path) -> Path:
     Raises:
         ModelError: there is no such file.
     """
-    if (path := Path(name)).suffix in {".safetensors", ".onnx"}:
+    if (path := Path(name)).suffix in SUFFIXES:
         if not path.is_file():
             raise ModelError(f"{path}: no such file")
         return path
@@ -89,7 +92,7 @@ def weights(name: str | Path) -> Path:
 def shipped() -> dict[str, Path]:
     """The weights that come with fervid, by name."""
     folder = Path(str(files("fervid.models"))) / "weights"
-    return {file.stem: file for suffix in ("onnx", "safetensors") for file in sorted(folder.glob(f"*.{suffix}"))}
+    return {file.stem: file for suffix in SUFFIXES for file in sorted(folder.glob(f"*{suffix}"))}
 
 
 def gain(name: str) -> str:

@@ -180,7 +180,7 @@ def test_faces_must_be_found_first() -> None:
 def test_a_changed_picture_is_not_read() -> None:
     stage = find("emotions")
     assert stage is not None
-    assert "image.changed" in stage.refuses
+    assert stage.refuses == {"image.changed", "faces.emotions"}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Emotions(Stage):
     detached = True
 
     def __post_init__(self) -> None:
-        if Path(self.model).suffix not in {".safetensors", ".onnx"}:
+        if Path(self.model).suffix not in zoo.SUFFIXES:
             zoo.weights(self.model)
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
