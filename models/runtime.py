@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float32]
-    Logits = Callable[[Numbers], Numbers]
+    Logits = Callable[[Numbers], Sequence[Numbers]]
 
 Runtime = Literal["auto", "onnx", "torch", "openvino"]
 
@@ -44,19 +44,31 @@ class Classifier:
     sha256: str
     """Of the file that runs."""
     logits: Logits
-    """From normalised float32 N x 1 x size x size to N x 7."""
+    """From normalised float32 N x 1 x size x size to N x 7 for each head of the card, in its order."""
     head: Head = "labels"
     """Which of the network's answers it gives."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> Numbers:
         """Return the probabilities of each crop, in the order of EMOTIONS."""
+        return self._read(crops, [self.head])[self.head]
+
+    def every_head(self, crops: NDArray[np.uint8]) -> dict[Head, Numbers]:
+        """Return the probabilities that each head gives, in one pass."""
+        return self._read(crops, list(self.card.heads))
+
+    def _read(self, crops: NDArray[np.uint8], wanted: Sequence[Head]) -> dict[Head, Numbers]:
         import numpy as np
 
         if not len(crops):
-            return np.zeros((0, len(self.card.labels)), np.float32)
+            return {head: np.zeros((0, len(self.card.labels)), np.float32) for head in wanted}
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-        logits = np.concatenate([self.logits(normalised(part, self.card)) for part in parts])
-        return calibration.softmax(logits, self.calibration.scale, self.calibration.shift).astype(np.float32)
+        made = zip(*(self.logits(normalised(part, self.card)) for part in parts), strict=True)
+        logits = {head: np.concatenate(its) for head, its in zip(self.card.heads, made, strict=False) if head in wanted}
+        heads = {head: self.card.heads[head] for head in wanted}
+        return {
+            head: calibration.softmax(logits[head], its.scale, its.shift).astype(np.float32)
+            for head, its in heads.items()
+        }
 
     @property
     def calibration(self) -> Calibration:
@@ -98,8 +110,7 @@ def from_onnx(blob: bytes, card: Card, path: Path, head: Head = "labels") -> Cla
 
 def _exported(blob: bytes, card: Card, path: Path, library: str, head: Head) -> Classifier:
     load = _openvino if library == "openvino" else _onnx
-    logits = load(blob, card.size, path, list(card.heads).index(head))
-    return Classifier(card, library, hashlib.sha256(blob).hexdigest(), logits, head)
+    return Classifier(card, library, hashlib.sha256(blob).hexdigest(), load(blob, card, path), head)
 
 
 def _export(path: Path, card: Card) -> Path | None:
@@ -121,7 +132,8 @@ def _probed(path: Path, classifier: Classifier) -> Classifier:
         logits = classifier.logits(normalised(crops, classifier.card))
     except Exception as error:
         raise ModelError(f"{path}: cannot read faces of {classifier.card.size} pixels: {_line(error)}") from error
-    if logits.shape != (2, len(classifier.card.labels)) or not np.isfinite(logits).all():
+    shape = (2, len(classifier.card.labels))
+    if any(each.shape != shape or not np.isfinite(each).all() for each in logits):
         raise ModelError(f"{path}: gives no seven probabilities; it is damaged, or of another network")
     return classifier
 
@@ -135,12 +147,11 @@ def _torch(path: Path, head: Head) -> Classifier:
     from fervid.models.heads import Answers
 
     card, network = checkpoint.load(path)
-    network = Answers(network, (head,)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Answers(network, tuple(card.heads)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def logits(faces: Numbers) -> Numbers:
+    def logits(faces: Numbers) -> Sequence[Numbers]:
         with torch.inference_mode(), _one_thread():
-            made: Numbers = network(torch.from_numpy(faces))[0].numpy()
-        return made
+            return [made.numpy() for made in network(torch.from_numpy(faces))]
 
     return Classifier(card, "torch", card.sha256, logits, head)
 
@@ -158,7 +169,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _onnx(blob: bytes, size: int, path: Path, output: int) -> Logits:
+def _onnx(blob: bytes, card: Card, path: Path) -> Logits:
     ort = _library("onnxruntime", "", path)
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
@@ -170,18 +181,19 @@ def _onnx(blob: bytes, size: int, path: Path, output: int) -> Logits:
     except Exception as error:
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {_line(error)}") from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) <= output or inputs[0].shape[1:] != [1, size, size]:
+    size, count = card.size, len(card.heads)
+    if len(inputs) != 1 or len(outputs) < count or inputs[0].shape[1:] != [1, size, size]:
         raise ModelError(f"{path}: does not take faces of 1 x {size} x {size}; it is of another network")
-    given, wanted = inputs[0].name, outputs[output].name
+    given, wanted = inputs[0].name, [output.name for output in outputs[:count]]
 
-    def logits(faces: Numbers) -> Numbers:
-        made: Numbers = session.run([wanted], {given: faces})[0]
+    def logits(faces: Numbers) -> Sequence[Numbers]:
+        made: Sequence[Numbers] = session.run(wanted, {given: faces})
         return made
 
     return logits
 
 
-def _openvino(blob: bytes, size: int, path: Path, output: int) -> Logits:
+def _openvino(blob: bytes, card: Card, path: Path) -> Logits:
     """One thread; where the processor has AMX it computes in bfloat16, which moves scores by some thousandths."""
     # openvino reports its own import to its maker through this module, unless it is not there
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -194,9 +206,9 @@ def _openvino(blob: bytes, size: int, path: Path, output: int) -> Logits:
         raise ModelError(f"{path}: OpenVINO cannot load it: {_line(error)}") from error
     request = network.create_infer_request()
 
-    def logits(faces: Numbers) -> Numbers:
-        made: Numbers = request.infer([faces])[output].copy()
-        return made
+    def logits(faces: Numbers) -> Sequence[Numbers]:
+        made = request.infer([faces])
+        return [made[number].copy() for number in range(len(card.heads))]
 
     return logits
 

@@ -1,6 +1,6 @@
 """Put a finished training among the weights that ship: python -m fervid.models.ship RUN FER2013_CSV [FERPLUS_CSV].
 
-The network fervid is stored in half precision with its exports to ONNX; others as 8-bit weights, where nothing is lost.
+The network fervid is stored in half precision with its exports to ONNX; others in 8 bits, as far as nothing is lost.
 What ships is measured through the pipeline and all of it written into the card; the report with its pictures lies in
 RUN/evaluation. What someone saw who looked at its mistakes there goes into the card from RUN/known_failures.txt.
 This measures on the test split, so it is for a network on which every choice is made.
@@ -46,7 +46,7 @@ EXPORTED = {"fervid"}
 """Networks that ship with ONNX files."""
 
 LOSS = 0.001
-"""Largest loss of validation accuracy for which weights are stored in 8 bits."""
+"""Largest loss of validation accuracy for which weights are stored in fewer bits."""
 
 
 def ship(run: Path, data: dict[str, Any], folder: Path = WEIGHTS) -> Path:
@@ -88,16 +88,20 @@ def _known_failures(run: Path) -> str:
 
 def _store(trained: Path, shipped: Path, store: Store) -> None:
     card, network = checkpoint.load(trained)
-    checkpoint.save(shipped, network, replace(card, notes={**NOTES, "stored_as": store, **card.notes}), store)
+    checkpoint.save(shipped, network, replace(card, notes={**NOTES, **card.notes, "stored_as": store}), store)
 
 
 def _store_small(trained: Path, shipped: Path, data: dict[str, Any], run: Path) -> None:
-    """Keep 8 bits a weight, or 16 where validation faces show a loss."""
-    _store(trained, shipped, "int8")
-    before, after = (_measured(path, data, run / "stored")["validation"]["accuracy"] for path in (trained, shipped))
-    log.info("validation accuracy %.2f %%, with 8-bit weights %.2f %%", 100 * before, 100 * after)
-    if before - after > LOSS:
-        _store(trained, shipped, "fp16")
+    """Keep the fewest bits a weight with which validation faces show no loss."""
+    before = _measured(trained, data, run / "stored")["validation"]["accuracy"]
+    stores: tuple[Store, ...] = ("int8", "mixed")
+    for store in stores:
+        _store(trained, shipped, store)
+        after = _measured(shipped, data, run / "stored")["validation"]["accuracy"]
+        log.info("validation accuracy %.2f %%, stored as %s %.2f %%", 100 * before, store, 100 * after)
+        if before - after <= LOSS:
+            return
+    _store(trained, shipped, "fp16")
 
 
 def _frames(data: dict[str, Any]) -> Iterator[Frame]:

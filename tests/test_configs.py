@@ -32,7 +32,7 @@ def test_what_ships_was_trained_by_its_recipe(network: str, recipe: str) -> None
     (path,) = (path for path in CONFIGS if path.stem == recipe)
     stage = config.load(path).build()[-1]
     kept = load_card(zoo.weights(network)).recipe
-    where = {"start", "start_sha256", "teacher", "teacher_sha256"}
+    where = {"start", "start_sha256", "teacher", "teachers", "teachers_sha256"}
     assert {name: getattr(stage, name) for name in kept.keys() - where} == {
         name: kept[name] for name in kept.keys() - where
     }

@@ -62,7 +62,7 @@ def test_probabilities_are_the_softmax_of_the_calibrated_logits(tmp_path: Path) 
     scores = classify(CROPS)
     assert scores.shape == (70, 7)
     assert scores.dtype == np.float32
-    assert np.allclose(scores, calibration.softmax(classify.logits(faces), scale, shift), atol=1e-6)
+    assert np.allclose(scores, calibration.softmax(classify.logits(faces)[0], scale, shift), atol=1e-6)
     assert np.allclose(scores.sum(1), 1, atol=1e-6)
     assert scores.max(1).std() > 0.01
 

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import drawn
+import numpy as np
 import pytest
 import torch
 
 from fervid.models import checkpoint, zoo
+from fervid.models.runtime import open_classifier
+from fervid.models.training import teaching
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
 
@@ -131,14 +134,15 @@ def test_after_a_kill_it_goes_on_to_the_same_weights(tmp_path: Path, optimizer: 
 
 @pytest.mark.usefixtures("table")
 def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
-    whole = train(tmp_path, "whole")
+    options = {"teachers": [str(train(tmp_path, "teacher", epochs=1))]}
+    whole = train(tmp_path, "whole", **options)
     last = tmp_path / "run" / "last.safetensors"
-    for frame in Pipeline.load(config(tmp_path, {})):
+    for frame in Pipeline.load(config(tmp_path, options)):
         if frame.index == 0:
             threading.Thread(target=_stop_after_an_epoch, args=(last, frame.source.stopping)).start()
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
-    assert digest(train(tmp_path)) == digest(whole)
+    assert digest(train(tmp_path, **options)) == digest(whole)
 
 
 def _stop_after_an_epoch(last: Path, stopping: threading.Event) -> None:
@@ -306,16 +310,31 @@ def test_a_teacher_outweighs_wrong_labels(tmp_path: Path, table: list[list[str]]
     teacher = train(tmp_path, "teacher", epochs=12)
     wrong = [[str((int(e) + 1) % 7) if usage == "Training" else e, pixels, usage] for e, pixels, usage in table]
     drawn.write(tmp_path / "fer2013.csv", wrong)
-    taught = {"epochs": 12, "votes": 0, "teacher": str(teacher)}
-    shares = {share: train(tmp_path, f"taught{share}", **taught, teacher_share=share) for share in (0, 1)}
-    accuracy = {share: checkpoint.load_card(path).figures["validation"]["accuracy"] for share, path in shares.items()}
-    assert accuracy[0] < 0.3 < 0.7 < accuracy[1]
-    assert checkpoint.load_card(shares[1]).recipe["teacher_sha256"] == checkpoint.load_card(teacher).sha256
+    drawn.votes(tmp_path / "fer2013new.csv", wrong)
+    taught = {"epochs": 12, "teachers": [str(teacher)]}
+    cards = [checkpoint.load_card(train(tmp_path, f"{share}", **taught, teacher_share=share)) for share in (0, 1)]
+    for right in ([card.figures["validation"], card.figures["votes"]["validation"]] for card in cards):
+        print(right)
+    alone, led = ([card.figures["validation"], card.figures["votes"]["validation"]] for card in cards)
+    assert all(head["accuracy"] < 0.3 for head in alone)
+    assert all(head["accuracy"] > 0.7 for head in led)
+    assert cards[1].recipe["teachers_sha256"] == [checkpoint.load_card(teacher).sha256]
+
+
+def test_teachers_answer_together_for_a_face_and_its_mirror(tmp_path: Path, table: list[list[str]]) -> None:
+    paths = [str(train(tmp_path, "one", epochs=2)), str(train(tmp_path, "other", epochs=2, seed=2, votes=0))]
+    faces = np.random.default_rng(1).integers(0, 256, (40, 24, 24), np.uint8)
+    answers = teaching.answers(teaching.open_teachers(paths, "mine", 24), faces)
+    one, other = map(open_classifier, paths)
+    views = (faces, faces[:, :, ::-1])
+    assert answers["labels"].numpy() == pytest.approx(sum(each(view) for each in (one, other) for view in views) / 4)
+    voter = open_classifier(paths[0], head="votes")
+    assert answers["votes"].numpy() == pytest.approx(sum(map(voter, views)) / 2)
 
 
 def test_a_teacher_reads_faces_of_the_same_size(tmp_path: Path, table: list[list[str]]) -> None:
     with pytest.raises(ModelError, match="fervid: cannot teach 'mine': it reads faces of 48 pixels, not of 24"):
-        train(tmp_path, teacher="fervid")
+        train(tmp_path, teachers=["fervid"])
 
 
 def _same(a: Any, b: Any) -> bool:

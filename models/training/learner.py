@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -88,13 +88,13 @@ class Learner:
         augment: Augment,
         device: torch.device,
         votes: bool,
-        taught: Tensor | None = None,
+        taught: Mapping[Head, Tensor] | None = None,
     ) -> None:
         """`votes` says whether the examples have any; a network without a head for them learns the labels alone.
 
-        `taught` is N x 7: what a teacher answers for each example.
+        `taught` is what teachers answer for each example, N x 7 for each head that they have.
         """
-        self.learning, self.augment, self.device, self.taught = learning, augment, device, taught
+        self.learning, self.augment, self.device, self.taught = learning, augment, device, taught or {}
         self.votes = votes and learning.votes > 0 and hasattr(network, "votes")
         torch.backends.cudnn.deterministic = True
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
@@ -163,9 +163,12 @@ class Learner:
 
     def _targets(self, examples: Examples) -> tuple[Tensor, Tensor]:
         labels = targets(examples.labels(), self.learning.label_smoothing, self.learning.class_weights)
-        if self.taught is not None:
-            labels = torch.lerp(labels, self.taught * labels.sum(1, keepdim=True), self.learning.teacher_share)
-        return labels.to(self.device), examples.opinions().to(self.device)
+        opinions = examples.opinions()
+        shares: dict[Head, Tensor] = {"labels": labels, "votes": opinions[:, : len(EMOTIONS)]}
+        for head, target in shares.items():
+            if head in self.taught:
+                target.lerp_(self.taught[head] * target.sum(1, keepdim=True), self.learning.teacher_share)
+        return labels.to(self.device), opinions.to(self.device)
 
     def _set_rate(self, within: float) -> float:
         share = factor(self.learning.schedule, (self.epoch + within) / self.learning.epochs)

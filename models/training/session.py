@@ -16,8 +16,7 @@ import torch
 
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Card
-from fervid.models.runtime import Classifier, open_classifier
-from fervid.models.training import curves, state
+from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
 from fervid.models.training.finish import finish
@@ -46,7 +45,8 @@ class Session:
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
         self.start = self._begin_with(zoo.weights(recipe["start"])) if recipe["start"] else None
-        self.teacher = self._teacher(recipe["teacher"]) if recipe["teacher"] else None
+        self.teachers = teaching.open_teachers(recipe["teachers"], network, size)
+        self.recipe["teachers_sha256"] = [teacher.sha256 for teacher in self.teachers]
 
     def claim(self, overwrite: bool) -> None:
         """Make sure of the folder before hours are spent; what it holds goes only when there are faces to learn from.
@@ -74,16 +74,6 @@ class Session:
         self.recipe["start_sha256"] = card.sha256
         return card
 
-    def _teacher(self, model: str) -> Classifier:
-        teacher = open_classifier(model)
-        if teacher.card.size != self.examples.size:
-            raise ModelError(
-                f"{model}: cannot teach {self.network!r}: it reads faces of {teacher.card.size} pixels, "
-                f"not of {self.examples.size}"
-            )
-        self.recipe["teacher_sha256"] = teacher.sha256
-        return teacher
-
     def add(self, frame: Frame) -> None:
         """Keep a frame of the train or validation split."""
         if frame.target and frame.target.split != "test":
@@ -103,7 +93,9 @@ class Session:
             for path in (self.weights, self.last, self.best):
                 path.unlink(missing_ok=True)
         where = _device(device)
-        taught = torch.from_numpy(self.teacher(self.examples.images()[:, 0].numpy())) if self.teacher else None
+        if self.recipe["teachers"]:
+            log.info("train: the teachers read %d faces", len(self.examples))
+        taught = teaching.answers(self.teachers, self.examples.images()[:, 0].numpy())
         votes = self.examples.voted() and self.validation.voted()
         learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, taught)
         self._resume(learner)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -43,11 +43,11 @@ class Train(Stage):
     start: str | None = None
     """Weights of the same network to go on from (`fervid`, or a .safetensors file): for faces of your own, or for a
     further cycle. A tenth of the learning rate keeps what they know; without it, training begins with chance."""
-    teacher: str | None = None
-    """A trained model (`fervid`, or a .safetensors or .onnx file) whose answers are learned beside the labels:
-    distillation (Hinton et al. 2015). It need not be of the same network; its face size must be the same."""
+    teachers: list[str] = field(default_factory=list)
+    """Trained models (`fervid`, or .safetensors or .onnx files) whose mean answer is learned beside the labels:
+    distillation (Hinton et al. 2015). They need not be of the same network; their face size must be the same."""
     teacher_share: Share = 0.5
-    """How much the teacher's answers count, the labels counting the rest. More where labels are noisy."""
+    """How much the teachers' answers count, labels and votes counting the rest. More where labels are noisy."""
     overwrite: bool = False
     """Start over where the folder holds weights or a stopped training; otherwise those are never touched."""
     epochs: Annotated[int, Ge(1)] = 60
