@@ -12,16 +12,20 @@ from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
 
 
-def resolve(template: str, source: Source) -> Path:
-    """Fill `{name}` in a path template; nothing else in braces is known, and no name can leave the folder.
+def resolve(template: str, source: Source, **others: str) -> Path:
+    """Fill `{name}` and the others in a path template; nothing that is filled in can leave the folder.
 
     Raises:
         ConfigError: a placeholder that does not exist.
     """
-    if unknown := unknown_placeholder(template):
+    if unknown := unknown_placeholder(template, tuple(others)):
         raise ConfigError(unknown)
-    name = re.sub(r"[^\w.,+=@ -]", "_", source.name).strip(". ") or "unnamed"
-    return Path(template.replace("{name}", name))
+    values = {"name": source.name, **others}
+    return Path(re.sub(r"{([^{}]*)}", lambda found: _harmless(values[found[1]]), template))
+
+
+def _harmless(name: str) -> str:
+    return re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ") or "unnamed"
 
 
 def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None:
@@ -29,7 +33,7 @@ def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None
     known = ("name", *others)
     for placeholder in re.findall(r"{([^{}]*)}", template):
         if placeholder not in known:
-            there = " and ".join(f"{{{one}}}" for one in known)
+            there = ", ".join(f"{{{one}}}" for one in known)
             return f"{template}: no placeholder {{{placeholder}}}; there is {there}"
     return None
 

@@ -81,10 +81,10 @@ def test_the_stage_that_reads_videos_is_what_is_measured(tmp_path: Path, table: 
     stages = [
         {"fer2013": {"path": str(table)}},
         {"emotions": {"model": str(weights)}},
-        {"evaluate": {"out": str(tmp_path / "out" / "{model}")}},
+        {"evaluate": {"out": str(tmp_path / "out" / "{model}-{head}")}},
     ]
     frames = list(Pipeline.parse(json.dumps({"stages": stages})))
-    report = json.loads((tmp_path / "out" / "tiny" / "evaluation.json").read_text())
+    report = json.loads((tmp_path / "out" / "tiny-labels" / "evaluation.json").read_text())
     right = [f.faces[0].emotions.argmax() == f.target.emotion for f in frames if f.target and f.target.split == "train"]  # type: ignore[union-attr]
     assert report["splits"]["train"]["accuracy"] == pytest.approx(np.mean(right))
     assert len(report["weights"]["sha256"]) == 64
@@ -195,7 +195,7 @@ def test_below_the_threshold_labels_are_poor() -> None:
 
 def test_a_placeholder_that_is_not_there_is_told_before_faces_are_read(tmp_path: Path) -> None:
     stages = [{"demo": {"frames": 2}}, "unlabelled", {"evaluate": {"out": f"{tmp_path}/{{mdoel}}"}}]
-    with pytest.raises(ConfigError, match=r"no placeholder {mdoel}; there is {name} and {model}"):
+    with pytest.raises(ConfigError, match=r"no placeholder {mdoel}; there is {name}, {model}, {head}"):
         Pipeline.parse(json.dumps({"stages": stages}))
 
 

@@ -103,6 +103,10 @@ def test_a_name_cannot_leave_its_folder(name: str, path: str) -> None:
     assert resolve("out/{name}.csv", source(name=name)) == Path(path)
 
 
+def test_what_else_is_filled_in_cannot_leave_it_either() -> None:
+    assert resolve("out/{model}/{name}", source(name="{model}"), model="../a") == Path("out/_a/_model_")
+
+
 def test_an_unknown_placeholder_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"out/{date}\.csv: no placeholder {date}; there is {name}"):
         resolve("out/{date}.csv", source())

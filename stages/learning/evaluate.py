@@ -52,13 +52,13 @@ class Evaluate(Stage):
     """
 
     out: str = "out/evaluation/{model}"
-    """Folder for the report; {model} is the name of the weights, {name} that of the source."""
+    """Folder for the report; {model} is the name of the weights, {head} which answers, {name} that of the source."""
     mistakes: Annotated[int, Ge(1)] = 20
     """How many of the surest mistakes the contact sheet shows."""
 
     needs = frozenset({"target", "faces.emotions"})
     output: ClassVar[str | None] = "out"
-    placeholders = ("model",)
+    placeholders = ("model", "head")
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         splits: dict[str, Answers] = {}
@@ -100,10 +100,9 @@ class Evaluate(Stage):
         from fervid.models.evaluation.report import markdown
 
         weights = source.provenance.get("weights", {})
-        model = Path(str(weights.get("model", "model"))).stem
-        folder = resolve(self.out.replace("{model}", model), source)
+        model, head = Path(str(weights.get("model", "model"))).stem, str(weights.get("head", "labels"))
+        folder = resolve(self.out, source, model=model, head=head)
         figures = {split: _split(answers, split, folder, source) for split, answers in splits.items()}
-        head = weights.get("head", "labels")
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}
         _text(folder / "evaluation.json", json.dumps(whole, indent=2) + "\n", source)
         _text(folder / "evaluation.md", markdown(model, source.name, weights, figures), source)
