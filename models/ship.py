@@ -94,7 +94,7 @@ def _store(trained: Path, shipped: Path, store: Store) -> None:
 def _store_small(trained: Path, shipped: Path, data: dict[str, Any], run: Path) -> None:
     """Keep the fewest bits a weight with which validation faces show no loss."""
     before = _measured(trained, data, run / "stored")["validation"]["accuracy"]
-    stores: tuple[Store, ...] = ("int8", "mixed")
+    stores: tuple[Store, ...] = ("int8", "int8+fp16")
     for store in stores:
         _store(trained, shipped, store)
         after = _measured(shipped, data, run / "stored")["validation"]["accuracy"]

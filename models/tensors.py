@@ -13,8 +13,8 @@ from fervid.pipeline.errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Store = Literal["fp32", "fp16", "mixed", "int8"]
-"""How matrices are kept: 4, 2 or 1 byte a number; mixed: 1 in dense layers, which lose least, and 2 in convolutions.
+Store = Literal["fp32", "fp16", "int8+fp16", "int8"]
+"""How matrices are kept: 4, 2 or 1 byte a number; int8+fp16: 1 in dense layers, which lose least, and 2 in convolutions.
 They are computed with in fp32; vectors always stay fp32."""
 
 HEADER = 1_000_000
@@ -43,7 +43,7 @@ def pack(state: Mapping[str, Tensor], store: Store) -> bytes:
     for name, tensor in state.items():
         plain = tensor.detach().cpu().contiguous().clone()
         matrix = plain.is_floating_point() and plain.dim() > 1
-        if matrix and (store == "int8" or (store == "mixed" and plain.dim() == 2)):
+        if matrix and (store == "int8" or (store == "int8+fp16" and plain.dim() == 2)):
             kept[name], kept[name + SCALE] = _to_int8(plain)
         else:
             kept[name] = plain.half() if matrix and store != "fp32" else plain

@@ -63,9 +63,9 @@ def test_weights_and_card_come_back(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
 
 
-def test_mixed_keeps_8_bits_of_dense_layers_and_16_of_convolutions() -> None:
+def test_int8_and_fp16_keeps_8_bits_of_dense_layers_and_16_of_convolutions() -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.Flatten(), torch.nn.Linear(32, 7))
-    kept = load(tensors.pack(network.state_dict(), "mixed"))
+    kept = load(tensors.pack(network.state_dict(), "int8+fp16"))
     assert {name: tensor.dtype for name, tensor in kept.items()} == {
         "0.weight": torch.float16,
         "0.bias": torch.float32,
@@ -93,7 +93,7 @@ def test_fp16_halves_the_file_and_int8_quarters_it(tmp_path: Path) -> None:
     assert faults["int8"] < 0.51 / 127
 
 
-@pytest.mark.parametrize("store", ["fp16", "mixed", "int8"])
+@pytest.mark.parametrize("store", ["fp16", "int8+fp16", "int8"])
 def test_a_small_file_loads_as_a_network_in_fp32(tmp_path: Path, store: Any) -> None:
     faces = torch.rand(4, 1, 24, 24)
     _, whole = checkpoint.load(saved(tmp_path, "whole"))
