@@ -23,7 +23,7 @@ import torch
 
 from fervid.models import checkpoint, zoo
 from fervid.models.runtime import open_classifier
-from fervid.models.training import teaching
+from fervid.models.training import optimise, teaching
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
 
@@ -339,3 +339,22 @@ def test_a_teacher_reads_faces_of_the_same_size(tmp_path: Path, table: list[list
 
 def _same(a: Any, b: Any) -> bool:
     return bool((a - b).abs().max() < 1e-6)
+
+
+def test_a_sharpness_aware_step_takes_the_gradient_from_uphill() -> None:
+    network = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(network.weight, 1.0)
+    (network.weight * torch.tensor([[3.0, 4.0]])).sum().backward()
+    with optimise.uphill(network, 0.5):
+        assert torch.allclose(network.weight, torch.tensor([[1.3, 1.4]]))
+        network.weight.grad = None
+        (network.weight**2).sum().backward()
+    assert torch.equal(network.weight, torch.ones(1, 2))
+    assert network.weight.grad is not None
+    assert torch.allclose(network.weight.grad, torch.tensor([[2.6, 2.8]]))
+
+
+def test_learns_with_sharpness_aware_steps(tmp_path: Path, table: list[list[str]]) -> None:
+    path = train(tmp_path, epochs=12, sharpness=0.05)
+    assert checkpoint.load_card(path).figures["validation"]["accuracy"] > 0.7
+    assert digest(path) != digest(train(tmp_path, "plain", epochs=12))

@@ -26,6 +26,7 @@ from fervid.models.training.optimise import (
     follow,
     optimizer,
     targets,
+    uphill,
 )
 from fervid.pipeline.frame import EMOTIONS
 
@@ -57,6 +58,7 @@ class Learning:
     mixup_share: float
     ema: float
     clip: float
+    sharpness: float
     bf16: bool
     channels_last: bool
     seed: int
@@ -188,6 +190,19 @@ class Learner:
             pixels, labels, opinions = (share * x + (1 - share) * x[partners] for x in (pixels, labels, opinions))
         if self.learning.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
+        loss = self._backward(pixels, labels, opinions)
+        if self.learning.sharpness:
+            with uphill(self.network, self.learning.sharpness):
+                self._backward(pixels, labels, opinions)
+        if self.learning.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.clip)
+        self.optimizer.step()
+        self.step += 1
+        follow(self.average, self.network, min(self.learning.ema, (1 + self.step) / (10 + self.step)))
+        return loss
+
+    def _backward(self, pixels: Tensor, labels: Tensor, opinions: Tensor) -> Tensor:
+        """Leave the gradient of both heads' losses in the network; return that of the labels."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.learning.bf16):
             logits, *votes = self._heads(self.network, pixels)
         label_loss = loss = cross_entropy(logits, labels)
@@ -195,9 +210,4 @@ class Learner:
             loss = loss + self.learning.votes * cross_entropy(shares, opinions)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.learning.clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.clip)
-        self.optimizer.step()
-        self.step += 1
-        follow(self.average, self.network, min(self.learning.ema, (1 + self.step) / (10 + self.step)))
         return label_loss.detach()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,6 +88,27 @@ def targets(labels: Tensor, smoothing: float, weights: Weights) -> Tensor:
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Mean cross entropy against soft targets; a row of zeros costs nothing."""
     return -(target * functional.log_softmax(logits.float(), 1)).sum(1).mean()
+
+
+@contextmanager
+def uphill(network: nn.Module, distance: float) -> Iterator[None]:
+    """Hold the weights that far up their gradient, where the loss is near its worst.
+
+    The gradient found there, used back at the old place, leads to minima that are wide: sharpness-aware minimisation
+    (Foret et al. 2021).
+    """
+    pairs = [(weight, weight.grad) for weight in network.parameters() if weight.grad is not None]
+    weights: list[Tensor] = [weight for weight, _ in pairs]
+    slopes = [slope for _, slope in pairs]
+    with torch.no_grad():
+        length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(slopes)))
+        before = [weight.clone() for weight in weights]
+        torch._foreach_add_(weights, torch._foreach_mul(slopes, distance / (length + 1e-12)))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(weights, before)
 
 
 @torch.no_grad()
