@@ -45,7 +45,9 @@ def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
 
 
 def _at_home(value: Any) -> Any:
-    """`~/talk.mp4` as shells read it."""
+    """`~/talk.mp4` as shells read it, in lists too."""
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 

@@ -271,7 +271,7 @@ def test_goes_on_from_trained_weights(tmp_path: Path, table: list[list[str]]) ->
     second = train(tmp_path, "second", start=str(first), **still)
     (card, was), (later, now) = checkpoint.load(first), checkpoint.load(second)
     assert all(_same(a, b) for a, b in zip(was.parameters(), now.parameters(), strict=True))
-    assert later.recipe["start_sha256"] == card.sha256
+    assert later.recipe["start_sha256"] == [card.sha256]
     assert later.trained["before"] == {"epochs": card.epochs, **card.trained}
 
 
@@ -354,7 +354,28 @@ def test_a_sharpness_aware_step_takes_the_gradient_from_uphill() -> None:
     assert torch.allclose(network.weight.grad, torch.tensor([[2.6, 2.8]]))
 
 
+def test_without_epochs_it_needs_a_start(tmp_path: Path, table: list[list[str]]) -> None:
+    with pytest.raises(
+        ConfigError, match="option 'epochs': 0 learns nothing; give a number, or a `start` to calibrate"
+    ):
+        train(tmp_path, epochs=0)
+
+
 def test_learns_with_sharpness_aware_steps(tmp_path: Path, table: list[list[str]]) -> None:
     path = train(tmp_path, epochs=12, sharpness=0.05)
     assert checkpoint.load_card(path).figures["validation"]["accuracy"] > 0.7
     assert digest(path) != digest(train(tmp_path, "plain", epochs=12))
+
+
+def test_the_mean_of_several_is_calibrated_and_else_as_it_was(tmp_path: Path, table: list[list[str]]) -> None:
+    first = train(tmp_path)
+    paths = [train(tmp_path, f"{seed}", start=str(first), seed=seed, epochs=1) for seed in (2, 3)]
+    mean = train(tmp_path, "mean", start=list(map(str, paths)), epochs=0)
+    (card, now), *each = (checkpoint.load(path) for path in (mean, *paths))
+    weights = zip(now.parameters(), *(network.parameters() for _, network in each), strict=True)
+    assert all(_same(made, (one + other) / 2) for made, one, other in weights)
+    assert card.recipe["start_sha256"] == [its.sha256 for its, _ in each]
+    assert card.epochs == 0
+    assert [card.trained["before"], *card.trained["averaged_with"]] == [{"epochs": 1, **its.trained} for its, _ in each]
+    assert card.figures["validation"]["faces"] == 28
+    assert card.heads["labels"] != each[0][0].heads["labels"]

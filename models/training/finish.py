@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,21 +39,23 @@ def finish(
     examples: Examples,
     validation: Examples,
     recipe: dict[str, Any],
-    start: Card | None,
+    starts: Sequence[Card],
     name: str,
     path: Path,
 ) -> Card:
     """Write weights and card; every number in the card that was chosen was chosen on the validation split.
 
-    `start` is the card of the weights that the training began with, if it did not begin with chance.
+    `starts` are the cards of the weights of which the mean was its beginning; none if it began with chance.
     """
+    start = starts[0] if starts else None
     heads, figures = {}, {}
     for head, logits in learner.answers(validation).items():
         before = start.heads.get(head) if start else None
         heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), before)
     if start and (lost := [head for head in start.heads if head not in heads]):
         log.warning("train: the head %s of %s is lost: these faces have no votes", lost[0], recipe["start"])
-    best = max(learner.history, key=lambda row: row.validation_accuracy)
+    best = max(learner.history, key=lambda row: row.validation_accuracy, default=None)
+    efforts = [{"epochs": card.epochs, **card.trained} for card in starts]
     card = Card(
         network=name,
         size=validation.size,
@@ -67,8 +70,9 @@ def finish(
         trained={
             **learner.learned,
             "seconds": round(sum(row.seconds for row in learner.history)),
-            "best_epoch": best.epoch,
-            **({"before": {"epochs": start.epochs, **start.trained}} if start else {}),
+            **({"best_epoch": best.epoch} if best else {}),
+            **({"before": efforts[0]} if efforts else {}),
+            **({"averaged_with": efforts[1:]} if efforts[1:] else {}),
         },
         figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
         notes={name: note for name, note in start.notes.items() if name in INHERITED} if start else {},

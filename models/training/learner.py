@@ -108,7 +108,7 @@ class Learner:
         )
         self.plateau = Plateau(learning.patience)
         self.epoch = self.step = 0
-        self.learned: dict[str, str] = {}
+        self.learned = _stamp(device)
         """When, where and with what the last epoch was learned."""
         self.history: list[Epoch] = []
 
@@ -135,11 +135,7 @@ class Learner:
             if stopping.is_set():
                 raise Stopped
         self.epoch += 1
-        self.learned = {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {self.device.type}",
-            "torch": torch.__version__,
-        }
+        self.learned = _stamp(self.device)
         return float(total) / len(batches), rate
 
     def judge(self, examples: Examples) -> tuple[float, float]:
@@ -211,3 +207,11 @@ class Learner:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         return label_loss.detach()
+
+
+def _stamp(device: torch.device) -> dict[str, str]:
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {device.type}",
+        "torch": torch.__version__,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -124,6 +124,14 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     torch._foreach_lerp_([mine for mine, _ in floats], [new for _, new in floats], 1 - decay)
     for mine, new in others:
         mine.copy_(new)
+
+
+def mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average weights and statistics; what counts in whole numbers is the first's."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if first.is_floating_point() else first
+        for name, first in states[0].items()
+    }
 
 
 def _state(network: nn.Module) -> Iterable[Tensor]:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
 from fervid.models.training.finish import finish
 from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch
+from fervid.models.training.optimise import mean
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
@@ -44,9 +45,10 @@ class Session:
         self.overwrite = False
         self.weights = folder / f"{network}.safetensors"
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
-        self.start = self._begin_with(zoo.weights(recipe["start"])) if recipe["start"] else None
-        self.teachers = teaching.open_teachers(recipe["teachers"], network, size)
-        self.recipe["teachers_sha256"] = [teacher.sha256 for teacher in self.teachers]
+        self.starts = self._begin_with(_several(recipe["start"]))
+        self.teachers = teaching.open_teachers(_several(recipe["teachers"]), network, size)
+        if self.teachers:
+            self.recipe["teachers_sha256"] = [teacher.sha256 for teacher in self.teachers]
 
     def claim(self, overwrite: bool) -> None:
         """Make sure of the folder before hours are spent; what it holds goes only when there are faces to learn from.
@@ -63,16 +65,20 @@ class Session:
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
 
-    def _begin_with(self, path: Path) -> Card:
-        """Take over trained weights; return their card."""
-        if path.resolve() == self.weights.resolve():
-            raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
-        card = checkpoint.load_card(path)
-        if card.network != self.network:
-            raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
-        self.model.load_state_dict(checkpoint.load(path)[1].state_dict())
-        self.recipe["start_sha256"] = card.sha256
-        return card
+    def _begin_with(self, models: Sequence[str]) -> list[Card]:
+        """Take over trained weights, or the mean of several; return their cards."""
+        if not models:
+            return []
+        paths = [zoo.weights(model) for model in models]
+        for path in paths:
+            if path.resolve() == self.weights.resolve():
+                raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
+            if (its := checkpoint.load_card(path).network) != self.network:
+                raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {its!r}")
+        cards, networks = zip(*map(checkpoint.load, paths), strict=True)
+        self.model.load_state_dict(mean([network.state_dict() for network in networks]))
+        self.recipe["start_sha256"] = [card.sha256 for card in cards]
+        return list(cards)
 
     def add(self, frame: Frame) -> None:
         """Keep a frame of the train or validation split."""
@@ -99,7 +105,7 @@ class Session:
         votes = self.examples.voted() and self.validation.voted()
         learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, taught)
         self._resume(learner)
-        if self.start and not learner.epoch:
+        if self.starts and not learner.epoch:
             share = learner.judge(self.validation)[1]
             log.info("before training: accuracy %.2f %% on %d validation faces", 100 * share, len(self.validation))
         while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
@@ -107,10 +113,11 @@ class Session:
                 yield self._epoch(learner, watch, stopping)
             except Stopped:
                 return
-        history, learned = learner.history, learner.learned
-        state.restore(learner, self.best)
-        learner.history, learner.learned = history, learned
-        finish(learner, self.examples, self.validation, self.recipe, self.start, self.network, self.weights)
+        if history := learner.history:
+            learned = learner.learned
+            state.restore(learner, self.best)
+            learner.history, learner.learned = history, learned
+        finish(learner, self.examples, self.validation, self.recipe, self.starts, self.network, self.weights)
 
     def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
         start = time.perf_counter()
@@ -147,6 +154,10 @@ class Session:
 
     def _part(self, cls: type[T]) -> T:
         return cls(**{field.name: self.recipe[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+
+
+def _several(models: str | list[str] | None) -> list[str]:
+    return [models] if isinstance(models, str) else models or []
 
 
 def _device(name: str) -> torch.device:

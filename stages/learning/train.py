@@ -6,13 +6,14 @@ import dataclasses
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
 
@@ -40,18 +41,20 @@ class Train(Stage):
     """Name of a network: one of fervid's or of a plugin's."""
     out: str = "runs/{network}"
     """Folder for the weights and their card, the checkpoint of each epoch, epochs.csv and curves.png."""
-    start: str | None = None
+    start: str | list[str] | None = None
     """Weights of the same network to go on from (`fervid`, or a .safetensors file): for faces of your own, or for a
-    further cycle. A tenth of the learning rate keeps what they know; without it, training begins with chance."""
-    teachers: list[str] = field(default_factory=list)
-    """Trained models (`fervid`, or .safetensors or .onnx files) whose mean answer is learned beside the labels:
-    distillation (Hinton et al. 2015). They need not be of the same network; their face size must be the same."""
+    further cycle. A tenth of the learning rate keeps what they know; without it, training begins with chance. Of
+    several, the mean: better than each where all of them began with the same weights (Wortsman et al. 2022)."""
+    teachers: str | list[str] | None = None
+    """Trained models (`fervid`, or .safetensors or .onnx files) whose answer, or mean answer, is learned beside the
+    labels: distillation (Hinton et al. 2015). They may be of another network; their face size must be the same."""
     teacher_share: Share = 0.5
     """How much the teachers' answers count, labels and votes counting the rest. More where labels are noisy."""
     overwrite: bool = False
     """Start over where the folder holds weights or a stopped training; otherwise those are never touched."""
-    epochs: Annotated[int, Ge(1)] = 60
-    """How often each face is seen. More while the training loss still falls and the validation accuracy still rises."""
+    epochs: Annotated[int, Ge(0)] = 60
+    """How often each face is seen. More while the training loss still falls and the validation accuracy still rises; 0
+    leaves the weights of `start` as they are and calibrates them on the validation faces."""
     batch: Annotated[int, Ge(2)] = 128
     """Faces a step. Double it with the learning rate where a GPU is idle; halve both where memory ends."""
     optimizer: Literal["sgd", "adam", "adamw", "nadam"] = "sgd"
@@ -116,6 +119,10 @@ class Train(Stage):
 
     needs = frozenset({"target"})
 
+    def __post_init__(self) -> None:
+        if not self.epochs and not self.start:
+            raise ConfigError("option 'epochs': 0 learns nothing; give a number, or a `start` to calibrate")
+
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         from fervid.models.training.session import Session
 
@@ -149,10 +156,10 @@ class Train(Stage):
                         curves.tensorboard(row, session.folder)
         finally:
             torch.set_num_threads(before)
-        if not session.last.exists():
-            log.warning("training stopped before its first epoch was whole; nothing is kept of it")
-        elif session.weights.exists():
+        if session.weights.exists():
             log.info("learned: weights and card are %s and .json", session.weights)
+        elif not session.last.exists():
+            log.warning("training stopped before its first epoch was whole; nothing is kept of it")
         else:
             how = " without overwrite" * self.overwrite
             log.warning("training stopped; the same command%s goes on from its last whole epoch", how)
