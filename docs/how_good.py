@@ -77,8 +77,11 @@ def _overview(cards: dict[str, Card]) -> str:
 def _effort(epochs: int | None, trained: dict[str, Any]) -> str:
     """Epochs and time, those of the weights that the training began with included."""
     own = f"{epochs}, {trained['seconds'] / 60:.0f} min"
-    before = trained.get("before")
-    return f"{_effort(before['epochs'], before)}; then {own}" if before else own
+    if "before" not in trained:
+        return own
+    starts = [_effort(start["epochs"], start) for start in (trained["before"], *trained.get("averaged_with", ()))]
+    begun = f"the mean of ({') and ('.join(starts)})" if starts[1:] else starts[0]
+    return f"{begun}; then {own}" if epochs else begun
 
 
 def _origins(cards: dict[str, Card]) -> str:

@@ -21,7 +21,8 @@ __all__ = ["Card", "card_path", "load", "load_card", "read", "save", "save_card"
 def save(path: Path, network: nn.Module, card: Card, store: tensors.Store = "fp32") -> Card:
     """Write the network to `path` (.safetensors) and its card beside it; return the card with the hash filled in.
 
-    `store="fp16"` halves the file; "int8" quarters it and rounds the weights to 127 steps a row.
+    `store="fp16"` halves the file; "int8" quarters it and rounds the weights to 127 steps a row; "int8+fp16"
+    does so with dense layers alone.
     """
     blob = tensors.pack(network.state_dict(), store)
     parameters = sum(parameter.numel() for parameter in network.parameters())

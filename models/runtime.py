@@ -63,11 +63,11 @@ class Classifier:
             return {head: np.zeros((0, len(self.card.labels)), np.float32) for head in wanted}
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         made = zip(*(self.logits(normalised(part, self.card)) for part in parts), strict=True)
-        logits = {head: np.concatenate(its) for head, its in zip(self.card.heads, made, strict=False) if head in wanted}
-        heads = {head: self.card.heads[head] for head in wanted}
+        logits = dict(zip(self.card.heads, map(np.concatenate, made), strict=True))
+        fitted = {head: self.card.heads[head] for head in wanted}
         return {
             head: calibration.softmax(logits[head], its.scale, its.shift).astype(np.float32)
-            for head, its in heads.items()
+            for head, its in fitted.items()
         }
 
     @property

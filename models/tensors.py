@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Store = Literal["fp32", "fp16", "int8+fp16", "int8"]
-"""How matrices are kept: in 4, 2 or 1 byte a number; int8+fp16 takes 1 for dense layers, which lose least, and 2 for
-convolutions. They are computed with in fp32; vectors always stay fp32."""
+"""How matrices are kept: in 4, 2 or 1 byte a number; int8+fp16 takes 1 for dense layers and 2 for convolutions. They
+are computed with in fp32; vectors always stay fp32."""
 
 HEADER = 1_000_000
 """Bytes of the longest header that is read; real ones have some ten thousand."""

@@ -96,6 +96,9 @@ def test_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     stages = config.parse("stages:\n- file: {path: ~/talk.mp4}\n- detect\n- csv", {"csv.path": "~/x.csv"}).build()
     assert (str(stages[0].path), stages[2].path) == ("/home/me/talk.mp4", "/home/me/x.csv")
+    learn = "stages:\n- fer2013: {path: a.csv}\n- train: {network: fervid, teachers: [~/a.onnx, fervid]}"
+    train = config.parse(learn).build()[1]
+    assert train.teachers == ["/home/me/a.onnx", "fervid"]  # type: ignore[attr-defined]
 
 
 def test_weights_that_do_not_ship_are_told_before_the_run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import drawn
 import pytest
@@ -56,6 +57,23 @@ def test_the_weights_alone(
     assert _counts(card.notes["known_failures"]) == _worst(tmp_path / "run" / "evaluation")
     assert card.figures["speed"]["tiny.safetensors"]["runtime"] == "torch"
     assert set(card.figures) == {"train", "validation", "test", "speed", "exports"}
+
+
+def test_dense_layers_alone_in_8_bits_where_convolutions_would_lose(
+    tmp_path: Path, data: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = ship._measured
+
+    def as_if_int8_lost(model: Path, *rest: Any) -> dict[str, Any]:
+        splits = measured(model, *rest)
+        if checkpoint.load_card(model).notes.get("stored_as") == "int8":
+            splits["validation"]["accuracy"] -= 0.5
+        return splits
+
+    monkeypatch.setattr(ship, "_measured", as_if_int8_lost)
+    monkeypatch.setattr(ship, "LOSS", 0.25)
+    path = ship.ship(run(tmp_path / "run"), data, tmp_path / "weights")
+    assert checkpoint.load_card(path).notes["stored_as"] == "int8+fp16"
 
 
 def _counts(text: str) -> list[int]:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from fervid.models.training.learner import Epoch
 
+FILES = ("epochs.csv", "curves.png")
+
 
 def write(history: Sequence[Epoch], folder: Path) -> None:
-    """Write epochs.csv and curves.png anew."""
-    with (folder / "epochs.csv").open("w", newline="") as file:
+    """Write FILES anew."""
+    with (folder / FILES[0]).open("w", newline="") as file:
         rows = csv.DictWriter(file, list(asdict(history[0])))
         rows.writeheader()
         rows.writerows(asdict(epoch) for epoch in history)
-    _draw(history, folder / "curves.png")
+    _draw(history, folder / FILES[1])
 
 
 def _draw(history: Sequence[Epoch], path: Path) -> None:

@@ -45,7 +45,8 @@ def finish(
 ) -> Card:
     """Write weights and card; every number in the card that was chosen was chosen on the validation split.
 
-    `starts` are the cards of the weights of which the mean was its beginning; none if it began with chance.
+    `starts` are the cards of the weights of which the mean was its beginning, the first's calibration too; none if it
+    began with chance.
     """
     start = starts[0] if starts else None
     heads, figures = {}, {}
@@ -53,7 +54,7 @@ def finish(
         before = start.heads.get(head) if start else None
         heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), before)
     if start and (lost := [head for head in start.heads if head not in heads]):
-        log.warning("train: the head %s of %s is lost: these faces have no votes", lost[0], recipe["start"])
+        log.warning("train: the head %s of the start is lost: these faces have no votes", lost[0])
     best = max(learner.history, key=lambda row: row.validation_accuracy, default=None)
     efforts = [{"epochs": card.epochs, **card.trained} for card in starts]
     card = Card(
@@ -75,7 +76,7 @@ def finish(
             **({"averaged_with": efforts[1:]} if efforts[1:] else {}),
         },
         figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
-        notes={name: note for name, note in start.notes.items() if name in INHERITED} if start else {},
+        notes={name: note for card in starts[::-1] for name, note in card.notes.items() if name in INHERITED},
     )
     return checkpoint.save(path, learner.average, card)
 

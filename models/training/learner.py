@@ -90,13 +90,11 @@ class Learner:
         augment: Augment,
         device: torch.device,
         votes: bool,
-        taught: Mapping[Head, Tensor] | None = None,
     ) -> None:
-        """`votes` says whether the examples have any; a network without a head for them learns the labels alone.
-
-        `taught` is what teachers answer for each example, N x 7 for each head that they have.
-        """
-        self.learning, self.augment, self.device, self.taught = learning, augment, device, taught or {}
+        """`votes` says whether the examples have any; a network without a head for them learns the labels alone."""
+        self.learning, self.augment, self.device = learning, augment, device
+        self.taught: Mapping[Head, Tensor] = {}
+        """What teachers answer for each example, N x 7 for each head that they have."""
         self.votes = votes and learning.votes > 0 and hasattr(network, "votes")
         torch.backends.cudnn.deterministic = True
         self.mean, self.std = float(network.mean), float(network.std)  # type: ignore[arg-type]
@@ -109,7 +107,7 @@ class Learner:
         self.plateau = Plateau(learning.patience)
         self.epoch = self.step = 0
         self.learned = _stamp(device)
-        """When, where and with what the last epoch was learned."""
+        """When, where and with what the last epoch was learned, or this began."""
         self.history: list[Epoch] = []
 
     def learn(self, examples: Examples, watch: Watch, stopping: Event) -> tuple[float, float]:

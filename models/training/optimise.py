@@ -95,8 +95,10 @@ def uphill(network: nn.Module, distance: float) -> Iterator[None]:
     """Hold the weights that far up their gradient, where the loss is near its worst.
 
     The gradient found there, used back at the old place, leads to minima that are wide: sharpness-aware minimisation
-    (Foret et al. 2021).
+    (Foret et al. 2021). Batch normalisation keeps no statistics of it.
     """
+    norms = [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    momenta = [norm.momentum for norm in norms]
     pairs = [(weight, weight.grad) for weight in network.parameters() if weight.grad is not None]
     weights: list[Tensor] = [weight for weight, _ in pairs]
     slopes = [slope for _, slope in pairs]
@@ -105,8 +107,12 @@ def uphill(network: nn.Module, distance: float) -> Iterator[None]:
         before = [weight.clone() for weight in weights]
         torch._foreach_add_(weights, torch._foreach_mul(slopes, distance / (length + 1e-12)))
     try:
+        for norm in norms:
+            norm.momentum = 0.0
         yield
     finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
         with torch.no_grad():
             torch._foreach_copy_(weights, before)
 

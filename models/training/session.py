@@ -76,6 +76,9 @@ class Session:
             if (its := checkpoint.load_card(path).network) != self.network:
                 raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {its!r}")
         cards, networks = zip(*map(checkpoint.load, paths), strict=True)
+        for path, card in zip(paths, cards, strict=True):
+            if card.heads.keys() != cards[0].heads.keys():
+                raise ModelError(f"{path}: learned other heads than {paths[0]}; there is no mean of them")
         self.model.load_state_dict(mean([network.state_dict() for network in networks]))
         self.recipe["start_sha256"] = [card.sha256 for card in cards]
         return list(cards)
@@ -96,15 +99,17 @@ class Session:
         self.examples.require("train")
         self.validation.require("validation")
         if self.overwrite:
-            for path in (self.weights, self.last, self.best):
+            for path in (self.weights, self.last, self.best, *(self.folder / name for name in curves.FILES)):
                 path.unlink(missing_ok=True)
         where = _device(device)
-        if self.recipe["teachers"]:
-            log.info("train: the teachers read %d faces", len(self.examples))
-        taught = teaching.answers(self.teachers, self.examples.images()[:, 0].numpy())
         votes = self.examples.voted() and self.validation.voted()
-        learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, taught)
+        if not self.recipe["epochs"]:
+            votes = votes and "votes" in self.starts[0].heads
+        learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes)
         self._resume(learner)
+        if self.teachers and learner.epoch < learner.learning.epochs:
+            log.info("train: what teaches reads %d faces", len(self.examples))
+            learner.taught = teaching.answers(self.teachers, self.examples.images()[:, 0].numpy())
         if self.starts and not learner.epoch:
             share = learner.judge(self.validation)[1]
             log.info("before training: accuracy %.2f %% on %d validation faces", 100 * share, len(self.validation))

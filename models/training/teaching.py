@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_teachers(models: Sequence[str], network: str, size: int) -> list[Classifier]:
-    """Load them.
+    """Load them before the faces come, so that one that cannot teach ends it at once.
 
     Raises:
         ModelError: one is missing, or reads faces of another size than `network`.

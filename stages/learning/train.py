@@ -44,17 +44,18 @@ class Train(Stage):
     start: str | list[str] | None = None
     """Weights of the same network to go on from (`fervid`, or a .safetensors file): for faces of your own, or for a
     further cycle. A tenth of the learning rate keeps what they know; without it, training begins with chance. Of
-    several, the mean: better than each where all of them began with the same weights (Wortsman et al. 2022)."""
+    several, the mean: often better than each where all of them began with the same weights (Wortsman et al. 2022)."""
     teachers: str | list[str] | None = None
-    """Trained models (`fervid`, or .safetensors or .onnx files) whose answer, or mean answer, is learned beside the
-    labels: distillation (Hinton et al. 2015). They may be of another network; their face size must be the same."""
+    """Trained models (`fervid`, or .safetensors or .onnx files) whose answer to a face and its mirror, of several the
+    mean, is a share of what is learned, labels and votes: distillation (Hinton et al. 2015). They may be of another
+    network; their face size must be the same."""
     teacher_share: Share = 0.5
     """How much the teachers' answers count, labels and votes counting the rest. More where labels are noisy."""
     overwrite: bool = False
     """Start over where the folder holds weights or a stopped training; otherwise those are never touched."""
     epochs: Annotated[int, Ge(0)] = 60
     """How often each face is seen. More while the training loss still falls and the validation accuracy still rises; 0
-    leaves the weights of `start` as they are and calibrates them on the validation faces."""
+    keeps the weights that `start` gives and calibrates them on the validation faces."""
     batch: Annotated[int, Ge(2)] = 128
     """Faces a step. Double it with the learning rate where a GPU is idle; halve both where memory ends."""
     optimizer: Literal["sgd", "adam", "adamw", "nadam"] = "sgd"
@@ -103,7 +104,7 @@ class Train(Stage):
     """Longest gradient. 1 to 5 where the loss jumps; 0 does not limit it."""
     sharpness: Annotated[float, Ge(0)] = 0.0
     """Radius within which the loss shall stay low: 0.05 to 0.2 finds wide minima, which forgive noisy labels, in twice
-    the time (sharpness-aware minimisation, Foret et al. 2021). The last epochs alone profit too."""
+    the time (sharpness-aware minimisation, Foret et al. 2021)."""
     bf16: bool = True
     """Compute in bfloat16 where that is safe: up to twice as fast on CPUs and GPUs that know it."""
     channels_last: bool = True
@@ -121,7 +122,7 @@ class Train(Stage):
 
     def __post_init__(self) -> None:
         if not self.epochs and not self.start:
-            raise ConfigError("option 'epochs': 0 learns nothing; give a number, or a `start` to calibrate")
+            raise ConfigError("option 'epochs': 0 learns nothing; give 1 or more, or a `start` to calibrate")
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         from fervid.models.training.session import Session
