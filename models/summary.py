@@ -33,7 +33,8 @@ def _head(path: Path, card: Card) -> str:
     if faces := _row(card.data, "train").get("faces"):
         until = str(card.trained.get("finished", ""))[:10]
         begun = ", begun with trained weights" if "before" in card.trained else ""
-        lines.append(f"  learned  {_as(faces, ',')} faces, {card.epochs} epochs, until {until}{begun}")
+        epochs = f"{card.epochs} epochs" if card.epochs else "no epoch of its own"
+        lines.append(f"  learned  {_as(faces, ',')} faces, {epochs}, until {until}{begun}")
     if speeds := _row(card.figures, "speed"):
         times = (f"{file} {_as(_row(speeds, file).get('ms_per_face'), '.2f')} ms" for file in speeds)
         lines.append(f"  takes    {', '.join(times)} a face on one thread")
