@@ -10,8 +10,8 @@ import cv2
 
 from fervid.pipeline import Pipeline
 
-FRAME = 8
-STAGES = "demo: {frames: 9}, detect, track, emotions: {}, smooth, draw"
+FRAME = 20
+STAGES = "demo: {frames: 21}, detect, track, emotions: {}, smooth, draw"
 PICTURE = Path(__file__).with_name("annotated.png")
 
 

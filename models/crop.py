@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CROP_SCALE = 1.25
+CROP_SCALE = 1.15
 """Side of the region, in sizes of the detector's box."""
 
 CROP_UP = 0.08

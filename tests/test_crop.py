@@ -37,9 +37,9 @@ def test_a_face_picture_comes_back_bit_for_bit(side: int) -> None:
     assert np.array_equal(crop(np.dstack([grey] * 3), box, None, side), grey)
 
 
-def test_the_region_is_a_quarter_larger_than_the_box_and_lies_a_little_higher() -> None:
+def test_the_region_is_a_seventh_larger_than_the_box_and_lies_a_little_higher() -> None:
     square = region((100, 100, 200, 200))
-    assert (square.x, square.y, square.side, square.angle) == pytest.approx((150, 142, 125, 0))
+    assert (square.x, square.y, square.side, square.angle) == pytest.approx((150, 142, 115, 0))
 
 
 def test_another_framing_is_obeyed() -> None:
