@@ -1,4 +1,4 @@
-"""fervid's own network: reads one grey face in about a millisecond on one CPU thread."""
+"""fervid's own network: reads one grey face in one to three milliseconds on one CPU thread."""
 
 from __future__ import annotations
 

@@ -64,11 +64,11 @@ class Classifier:
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         made = zip(*(self.logits(normalised(part, self.card)) for part in parts), strict=True)
         logits = dict(zip(self.card.heads, map(np.concatenate, made), strict=True))
-        fitted = {head: self.card.heads[head] for head in wanted}
-        return {
-            head: calibration.softmax(logits[head], its.scale, its.shift).astype(np.float32)
-            for head, its in fitted.items()
-        }
+        scores: dict[Head, Numbers] = {}
+        for head in wanted:
+            fitted = self.card.heads[head]
+            scores[head] = calibration.softmax(logits[head], fitted.scale, fitted.shift).astype(np.float32)
+        return scores
 
     @property
     def calibration(self) -> Calibration:

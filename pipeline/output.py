@@ -11,6 +11,8 @@ from pathlib import Path
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
 
+PLACEHOLDER = re.compile(r"{([^{}]*)}")
+
 
 def resolve(template: str, source: Source, **others: str) -> Path:
     """Fill `{name}` and the others in a path template; nothing that is filled in can leave the folder.
@@ -21,7 +23,7 @@ def resolve(template: str, source: Source, **others: str) -> Path:
     if unknown := unknown_placeholder(template, tuple(others)):
         raise ConfigError(unknown)
     values = {"name": source.name, **others}
-    return Path(re.sub(r"{([^{}]*)}", lambda found: _harmless(values[found[1]]), template))
+    return Path(PLACEHOLDER.sub(lambda found: _harmless(values[found[1]]), template))
 
 
 def _harmless(name: str) -> str:
@@ -31,7 +33,7 @@ def _harmless(name: str) -> str:
 def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None:
     """Say which placeholder of a path template is neither `{name}` nor one of the others, if one is not."""
     known = ("name", *others)
-    for placeholder in re.findall(r"{([^{}]*)}", template):
+    for placeholder in PLACEHOLDER.findall(template):
         if placeholder not in known:
             there = ", ".join(f"{{{one}}}" for one in known)
             return f"{template}: no placeholder {{{placeholder}}}; there is {there}"

@@ -335,10 +335,6 @@ def test_a_teacher_reads_faces_of_the_same_size(tmp_path: Path, table: list[list
         train(tmp_path, teachers=["fervid"])
 
 
-def _same(a: Any, b: Any) -> bool:
-    return bool((a - b).abs().max() < 1e-6)
-
-
 def test_a_sharpness_aware_step_takes_the_gradient_from_uphill() -> None:
     network = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.constant_(network.weight, 1.0)
@@ -395,3 +391,7 @@ def test_the_mean_of_several_is_calibrated_and_else_as_it_was(tmp_path: Path, ta
     assert [card.trained["before"], *card.trained["averaged_with"]] == [{"epochs": 1, **its.trained} for its, _ in each]
     assert card.figures["validation"]["faces"] == 28
     assert card.heads["labels"] != each[0][0].heads["labels"]
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool((a - b).abs().max() < 1e-6)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from fervid.models.training.learner import Epoch
 
-FILES = ("epochs.csv", "curves.png")
+TABLE, PICTURE = "epochs.csv", "curves.png"
 
 
 def write(history: Sequence[Epoch], folder: Path) -> None:
-    """Write FILES anew."""
-    with (folder / FILES[0]).open("w", newline="") as file:
+    """Write the table and its picture anew."""
+    with (folder / TABLE).open("w", newline="") as file:
         rows = csv.DictWriter(file, list(asdict(history[0])))
         rows.writeheader()
         rows.writerows(asdict(epoch) for epoch in history)
-    _draw(history, folder / FILES[1])
+    _draw(history, folder / PICTURE)
 
 
 def _draw(history: Sequence[Epoch], path: Path) -> None:

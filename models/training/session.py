@@ -67,21 +67,22 @@ class Session:
 
     def _begin_with(self, models: Sequence[str]) -> list[Card]:
         """Take over trained weights, or the mean of several; return their cards."""
-        if not models:
-            return []
-        paths = [zoo.weights(model) for model in models]
-        for path in paths:
+        cards: list[Card] = []
+        states = []
+        for path in map(zoo.weights, models):
             if path.resolve() == self.weights.resolve():
                 raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
-            if (its := checkpoint.load_card(path).network) != self.network:
-                raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {its!r}")
-        cards, networks = zip(*map(checkpoint.load, paths), strict=True)
-        for path, card in zip(paths, cards, strict=True):
-            if card.heads.keys() != cards[0].heads.keys():
-                raise ModelError(f"{path}: learned other heads than {paths[0]}; there is no mean of them")
-        self.model.load_state_dict(mean([network.state_dict() for network in networks]))
-        self.recipe["start_sha256"] = [card.sha256 for card in cards]
-        return list(cards)
+            card = checkpoint.load_card(path)
+            if card.network != self.network:
+                raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
+            if cards and card.heads.keys() != cards[0].heads.keys():
+                raise ModelError(f"{path}: learned other heads than {models[0]}; there is no mean of them")
+            cards.append(card)
+            states.append(checkpoint.load(path)[1].state_dict())
+        if cards:
+            self.model.load_state_dict(mean(states))
+            self.recipe["start_sha256"] = [card.sha256 for card in cards]
+        return cards
 
     def add(self, frame: Frame) -> None:
         """Keep a frame of the train or validation split."""
@@ -99,7 +100,7 @@ class Session:
         self.examples.require("train")
         self.validation.require("validation")
         if self.overwrite:
-            for path in (self.weights, self.last, self.best, *(self.folder / name for name in curves.FILES)):
+            for path in (self.weights, self.last, self.best, self.folder / curves.TABLE, self.folder / curves.PICTURE):
                 path.unlink(missing_ok=True)
         where = _device(device)
         votes = self.examples.voted() and self.validation.voted()
