@@ -72,6 +72,13 @@ def fit(
     return moved(best.x)
 
 
+def log_loss(scores: Floats, answers: Integers) -> float:
+    """Mean surprise of N right answers, in nats, where they were expected with N x 7 probabilities."""
+    import numpy as np
+
+    return float(-np.log(np.maximum(scores[np.arange(len(answers)), answers], 1e-12)).mean())
+
+
 def reliability(confidence: Floats, right: Truths, bins: int = 15) -> list[Bin]:
     """Group faces by confidence into bins of equal width; empty ones are left out."""
     import numpy as np

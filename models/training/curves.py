@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fervid.models.training.learner import Epoch
+from fervid.models.training.learner import Epoch, best
 
 TABLE, PICTURE = "epochs.csv", "curves.png"
 
@@ -31,15 +31,16 @@ def _draw(history: Sequence[Epoch], path: Path) -> None:
     loss, accuracy = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
     loss.plot(epochs, [row.train_loss for row in history], label="training, augmented")
-    loss.plot(epochs, [row.validation_loss for row in history], label="validation")
+    loss.plot(epochs, [row.validation_loss for row in history], label="validation, calibrated")
     loss.set(title="Loss", xlabel="Epoch")
     loss.legend(frameon=False)
     accuracy.plot(epochs, [100 * row.validation_accuracy for row in history], color="C1")
-    best = max(history, key=lambda row: row.validation_accuracy)
-    accuracy.plot(best.epoch, 100 * best.validation_accuracy, "o", color="C1")
+    kept = best(history)
+    loss.plot(kept.epoch, kept.validation_loss, "o", color="C1")
+    accuracy.plot(kept.epoch, 100 * kept.validation_accuracy, "o", color="C1")
     accuracy.annotate(
-        f"{100 * best.validation_accuracy:.1f} %",
-        (best.epoch, 100 * best.validation_accuracy),
+        f"{100 * kept.validation_accuracy:.1f} %",
+        (kept.epoch, 100 * kept.validation_accuracy),
         (0, 6),
         textcoords="offset points",
         ha="center",

@@ -14,7 +14,7 @@ import torch
 from fervid.models import calibration, checkpoint, ferplus
 from fervid.models.card import Calibration, Card, Head
 from fervid.models.training.examples import Examples
-from fervid.models.training.learner import Learner
+from fervid.models.training.learner import Learner, best
 from fervid.models.training.optimise import targets
 from fervid.pipeline.frame import EMOTIONS
 
@@ -55,7 +55,6 @@ def finish(
         heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), before)
     if start and (lost := [head for head in start.heads if head not in heads]):
         log.warning("train: the head %s of the start is lost: these faces have no votes", lost[0])
-    best = max(learner.history, key=lambda row: row.validation_accuracy, default=None)
     efforts = [{"epochs": card.epochs, **card.trained} for card in starts]
     card = Card(
         network=name,
@@ -71,7 +70,7 @@ def finish(
         trained={
             **learner.learned,
             "seconds": round(sum(row.seconds for row in learner.history)),
-            **({"best_epoch": best.epoch} if best else {}),
+            **({"best_epoch": best(learner.history).epoch} if learner.history else {}),
             **({"before": efforts[0]} if efforts else {}),
             **({"averaged_with": efforts[1:]} if efforts[1:] else {}),
         },
@@ -104,6 +103,7 @@ def _calibrated(
     figures = {
         "faces": len(right),
         "accuracy": float(right.mean()),
+        "log_loss": calibration.log_loss(scores, answers[known]),
         "calibration_error": calibration.calibration_error(bins),
         "accuracy_at_80_percent_coverage": calibration.selective_accuracy(confidence, right, 0.8),
     }

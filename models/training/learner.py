@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -12,6 +12,7 @@ from threading import Event
 import torch
 from torch import Tensor, nn
 
+from fervid.models import calibration
 from fervid.models.card import HEADS, Head
 from fervid.models.heads import heads
 from fervid.models.training.augment import Augment, mixed
@@ -59,6 +60,7 @@ class Learning:
     ema: float
     clip: float
     sharpness: float
+    sharpness_share: float
     bf16: bool
     channels_last: bool
     seed: int
@@ -72,6 +74,7 @@ class Epoch:
     learning_rate: float
     train_loss: float
     validation_loss: float
+    """Mean log loss of the labels, once calibrated; the epoch in which it is lowest is the one that is kept."""
     validation_accuracy: float
     seconds: float
 
@@ -137,11 +140,17 @@ class Learner:
         return float(total) / len(batches), rate
 
     def judge(self, examples: Examples) -> tuple[float, float]:
-        """Return loss and accuracy on examples, of the averaged weights, as they will ship: in float32."""
+        """Return log loss and accuracy on examples, of the averaged weights, as they will ship: in float32, calibrated.
+
+        Uncalibrated, a loss says more of how sure a network is than of what it knows.
+        """
         logits, labels = self.answers(examples)["labels"], examples.labels()
         known = labels >= 0
-        loss = cross_entropy(logits[known], targets(labels[known], 0.0, "none"))
-        return float(loss), float((logits[known].argmax(1) == labels[known]).float().mean())
+        numbers, answers = logits[known].numpy(), labels[known]
+        truth = targets(answers, 0.0, "none").double().numpy()
+        scores = calibration.softmax(numbers, *calibration.fit(numbers, truth))
+        share = (numbers.argmax(1) == answers.numpy()).mean()
+        return calibration.log_loss(scores, answers.numpy()), float(share)
 
     @torch.no_grad()
     def answers(self, examples: Examples) -> dict[Head, Tensor]:
@@ -184,10 +193,13 @@ class Learner:
             pixels, labels, opinions = (share * x + (1 - share) * x[partners] for x in (pixels, labels, opinions))
         if self.learning.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-        loss = self._backward(pixels, labels, opinions)
         if self.learning.sharpness:
+            few = max(2, round(self.learning.sharpness_share * len(pixels)))
+            loss = self._backward(pixels[:few], labels[:few], opinions[:few])
             with uphill(self.network, self.learning.sharpness):
                 self._backward(pixels, labels, opinions)
+        else:
+            loss = self._backward(pixels, labels, opinions)
         if self.learning.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.learning.clip)
         self.optimizer.step()
@@ -205,6 +217,11 @@ class Learner:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         return label_loss.detach()
+
+
+def best(history: Sequence[Epoch]) -> Epoch:
+    """The epoch to keep: accuracy moves by chance where log loss does not."""
+    return min(history, key=lambda row: row.validation_loss)
 
 
 def _stamp(device: torch.device) -> dict[str, str]:

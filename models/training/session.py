@@ -20,7 +20,7 @@ from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
 from fervid.models.training.finish import finish
-from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch
+from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch, best
 from fervid.models.training.optimise import mean
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
@@ -135,9 +135,8 @@ class Session:
                 f"train: in epoch {learner.epoch} the loss is no number any more; lower learning_rate, or set clip"
             )
         row = Epoch(learner.epoch, rate, loss, judged, accuracy, round(time.perf_counter() - start, 2))
-        better = all(accuracy > old.validation_accuracy for old in learner.history)
         learner.history.append(row)
-        if better:
+        if best(learner.history) is row:
             state.save(learner, self.best)
         state.save(learner, self.last)
         curves.write(learner.history, self.folder)
@@ -179,5 +178,4 @@ def _device(name: str) -> torch.device:
 def _stale(history: list[Epoch], patience: int | None) -> bool:
     if patience is None or not history:
         return False
-    best = max(history, key=lambda row: row.validation_accuracy)
-    return history[-1].epoch - best.epoch >= patience
+    return history[-1].epoch - best(history).epoch >= patience
