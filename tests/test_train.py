@@ -24,6 +24,7 @@ import torch
 from fervid.models import checkpoint, zoo
 from fervid.models.runtime import open_classifier
 from fervid.models.training import optimise, teaching
+from fervid.models.training.learner import Stopped
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
 
@@ -322,8 +323,15 @@ def test_a_teacher_outweighs_wrong_labels(tmp_path: Path, table: list[list[str]]
 
 def test_teachers_answer_together_for_a_face_and_its_mirror(tmp_path: Path, table: list[list[str]]) -> None:
     paths = [str(train(tmp_path, "one", epochs=2)), str(train(tmp_path, "other", epochs=2, seed=2, votes=0))]
-    faces = np.random.default_rng(1).integers(0, 256, (40, 24, 24), np.uint8)
-    answers = teaching.answers(teaching.open_teachers(paths, "mine", 24), faces)
+    faces = np.random.default_rng(1).integers(0, 256, (400, 24, 24), np.uint8)
+    teachers = teaching.open_teachers(paths, "mine", 24)
+    done: list[tuple[int, int, int]] = []
+    watch, stopping = (lambda *numbers: done.append(numbers)), threading.Event()
+    answers = teaching.answers(teachers, faces, watch, stopping)
+    assert done == [(0, 1, 2), (0, 2, 2)]
+    stopping.set()
+    with pytest.raises(Stopped):
+        teaching.answers(teachers, faces, watch, stopping)
     one, other = map(open_classifier, paths)
     views = (faces, faces[:, :, ::-1])
     assert answers["labels"].numpy() == pytest.approx(sum(each(view) for each in (one, other) for view in views) / 4)

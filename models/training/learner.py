@@ -32,7 +32,7 @@ from fervid.models.training.optimise import (
 from fervid.pipeline.frame import EMOTIONS
 
 Watch = Callable[[int, int, int], None]
-"""Told the epoch, and the batches done and to do in it."""
+"""Told the epoch, and the batches done and to do in it; in epoch 0 teachers read the faces."""
 
 
 class Stopped(Exception):  # noqa: N818

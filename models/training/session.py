@@ -108,17 +108,17 @@ class Session:
             votes = votes and "votes" in self.starts[0].heads
         learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes)
         self._resume(learner)
-        if self.teachers and learner.epoch < learner.learning.epochs:
-            log.info("train: what teaches reads %d faces", len(self.examples))
-            learner.taught = teaching.answers(self.teachers, self.examples.images()[:, 0].numpy())
         if self.starts and not learner.epoch:
             share = learner.judge(self.validation)[1]
             log.info("before training: accuracy %.2f %% on %d validation faces", 100 * share, len(self.validation))
-        while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
-            try:
+        try:
+            if self.teachers and learner.epoch < learner.learning.epochs:
+                faces = self.examples.images()[:, 0].numpy()
+                learner.taught = teaching.answers(self.teachers, faces, watch, stopping)
+            while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
                 yield self._epoch(learner, watch, stopping)
-            except Stopped:
-                return
+        except Stopped:
+            return
         if history := learner.history:
             learned = learner.learned
             state.restore(learner, self.best)

@@ -183,6 +183,7 @@ def _progress(network: str, epochs: int) -> Iterator[Watch]:
         task = bar.add_task(network)
 
         def show(epoch: int, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description=f"{network}, epoch {epoch} of {epochs}")
+            what = f"{network}, epoch {epoch} of {epochs}" if epoch else "what teaches reads"
+            bar.update(task, completed=done, total=total, description=what)
 
         yield show
