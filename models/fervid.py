@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fervid.models.zoo import network
 
@@ -26,8 +27,13 @@ class Excite(nn.Module):
         self.excite = nn.Linear(channels // reduction, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
-        return x * weights[:, :, None, None]
+        weights = torch.sigmoid(self.excite(torch.relu(self.squeeze(_pooled(x)))))
+        rows = weights.view(-1, 1, 1, self.excite.out_features)
+        return x * rows.permute(0, 3, 1, 2)  # where channels lie last, as in 8 bits, nothing is copied
+
+
+def _pooled(x: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(x, 1).flatten(1)
 
 
 class Block(nn.Module):
@@ -87,7 +93,7 @@ class Fervid(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """N x 160 numbers that describe the face; in training some of them are dropped."""
-        dropped: Tensor = self.dropout(self.blocks(self.stem(x)).mean((2, 3)))
+        dropped: Tensor = self.dropout(_pooled(self.blocks(self.stem(x))))
         return dropped
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ CALIBRATION = 512
 SMALL = 1 << 16
 """Weights of a dense layer below which turning its numbers into integers and back costs more than it gains."""
 
+TAKING = ("Relu", "Sigmoid", "Reshape", "Transpose", "Unsqueeze")
+"""What stays in float behind a small dense layer."""
+
 
 def to_int8(blob: bytes, crops: NDArray[np.uint8], card: Card) -> bytes:
     """Return the network with weights and activations as 8-bit integers, their ranges measured on N x size x size."""
@@ -95,16 +98,20 @@ def _is_pointwise(node: onnx.NodeProto) -> bool:
 
 
 def _better_in_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of convolutions of one channel and of small dense layers."""
+    """Names of convolutions of one channel, of small dense layers, and of what brings and takes their few numbers."""
     shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    names = []
+    names: list[str] = []
+    few: set[str] = set()
     for node in graph.node:
         shape = shapes.get(node.input[1], []) if len(node.input) > 1 else []
         lean = node.op_type == "Conv" and shape[1:2] == [1]
         small = node.op_type == "Gemm" and 0 < prod(shape) < SMALL
-        if lean or small:
+        taking = node.op_type in TAKING and node.input[0] in few
+        if lean or small or taking:
             names.append(node.name)
-    return names
+        if small or taking:
+            few |= {node.input[0], *node.output}
+    return names + [node.name for node in graph.node if node.op_type == "Flatten" and node.output[0] in few]
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fervid.models.card import Card
+from fervid.models.fervid import Excite
 from fervid.models.int8 import _merge_pools, to_int8
 
 SIDE = 24
@@ -90,4 +91,16 @@ def test_the_first_convolution_and_small_dense_layers_stay_in_float(pixels: NDAr
     weights = {node.output[0] for node in scaled}
     layers = [(node.op_type, node.input[1] in weights) for node in made.graph.node if node.op_type in {"Conv", "Gemm"}]
     assert layers == [("Conv", False), ("Conv", True), ("Conv", True), ("Gemm", False)]
+    assert answer(made.SerializeToString(), pixels) == pytest.approx(answer(before, pixels), abs=0.05)
+
+
+def test_numbers_that_weigh_channels_stay_in_float_until_they_do(pixels: NDArray[np.float32]) -> None:
+    before = exported(nn.Conv2d(8, 16, 3), Excite(16), nn.Conv2d(16, 8, 3), nn.AdaptiveAvgPool2d(1))
+    faces = np.random.default_rng(1).integers(0, 256, (8, SIDE, SIDE)).astype(np.uint8)
+    made = onnx.load_from_string(to_int8(before, faces, Card("small", SIDE, 0.5, 0.25)))
+    makers = {output: node.op_type for node in made.graph.node for output in node.output}
+    (transpose,) = [node for node in made.graph.node if node.op_type == "Transpose"]
+    (weigh,) = [node for node in made.graph.node if node.op_type == "Mul"]
+    assert makers[transpose.input[0]] == "Reshape"
+    assert [makers[name] for name in weigh.input] == ["DequantizeLinear"] * 2
     assert answer(made.SerializeToString(), pixels) == pytest.approx(answer(before, pixels), abs=0.05)
