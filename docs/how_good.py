@@ -24,18 +24,19 @@ ORIGINS = {
 """What is said of each network where it comes from."""
 
 PICTURES = {
-    "curves.png": "Loss and accuracy, epoch by epoch",
     "confusion_test.png": "Confusion matrix of the test split",
     "reliability_test.png": "Reliability diagram of the test split",
     "coverage_validation.png": "Accuracy over coverage on the validation split",
 }
 
+CURVES = "curves.png"
+
 HEAD = """# How good is it
 
-Written by `docs/how_good.py` from the cards beside the weights; `fervid models show NAME` prints one. Every figure was
-measured through the stage `emotions`, as videos are read, on FER2013's official splits: choices were made on the
-validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished (how often says
-`models/EXPERIMENTS.md`). Each face was read once, by one network."""
+Written by `docs/how_good.py` from the cards beside the weights; `fervid models show NAME` prints one. Every figure
+of a split was measured through the stage `emotions`, as videos are read, on FER2013's official splits: choices were
+made on the validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished (how
+often says `models/EXPERIMENTS.md`). Each face was read once, by one network."""
 
 
 def page() -> str:
@@ -135,7 +136,8 @@ def _speed(card: Card) -> str:
 
 
 def _pictures() -> str:
-    return "\n\n".join(f"![{title}]({name})" for name, title in PICTURES.items())
+    pictures = {CURVES: "Loss and accuracy, epoch by epoch", **PICTURES}
+    return "\n\n".join(f"![{title}]({name})" for name, title in pictures.items())
 
 
 def _notes(cards: dict[str, Card]) -> str:
@@ -156,7 +158,9 @@ def main(run: Path | None) -> None:
     """Write the page, and take over the pictures of a run."""
     if run is not None:
         for name in PICTURES:
-            shutil.copyfile(run / name if name == "curves.png" else run / "evaluation" / name, FOLDER / name)
+            shutil.copyfile(run / "evaluation" / name, FOLDER / name)
+        if (run / CURVES).exists():  # the mean of several trainings has none of its own
+            shutil.copyfile(run / CURVES, FOLDER / CURVES)
     PAGE.write_text(page(), "utf-8")
 
 

@@ -23,6 +23,9 @@ Head = Literal["labels", "votes"]
 
 HEADS: tuple[Head, ...] = ("labels", "votes")
 
+INHERITED = ("must_not_be_used_for", "licence_of_data")
+"""Notes that hold for whatever is made from weights that have them."""
+
 Seven = Len(len(EMOTIONS), len(EMOTIONS))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Card, card_path, read_card, save_card
-from fervid.models.crop import crop
+from fervid.models.crop import crop_face
 from fervid.models.int8 import to_int8
 from fervid.models.runtime import Classifier, from_onnx, open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
@@ -64,6 +64,8 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
         ModelError: an fp32 export differs from torch by more than 1e-4, or int8 has no faces to measure on.
         OutputError: the card beside `out` belongs to another network, or nothing can be written there.
     """
+    import numpy as np
+
     if find_spec("onnx") is None:
         raise ModelError('onnx is not installed; install it: pip install "fervid[export]"')
     path = zoo.weights(model)
@@ -76,7 +78,8 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
         raise ModelError("int8 needs faces to measure its ranges on: give labelled ones, such as fer2013.csv")
     blob = _to_onnx(network, card)
     blob = to_int8(blob, calibration.crops, card) if int8 else _compact(blob)
-    faces = next((given for given in (others, calibration) if len(given.crops)), _patterns(card.size))
+    unlabelled = replace(calibration, labels=np.full(len(calibration.crops), -1))
+    faces = next((given for given in (others, unlabelled) if len(given.crops)), _patterns(card.size))
     pairs = [(open_classifier(path, "torch", head), from_onnx(blob, card, out, head)) for head in card.heads]
     export = _compared(pairs, faces, out)
     if not int8 and export.difference > LARGEST_DIFFERENCE:
@@ -110,7 +113,7 @@ def _gather(frames: Iterable[Frame], card: Card) -> tuple[Faces, Faces]:
         label = -1 if target is None or target.emotion is None else target.emotion
         training = target is None or target.split == "train"
         for face in frame.faces:
-            cut = crop(frame.image, face.box, face.keypoints, card.size, card.crop)
+            cut = crop_face(frame.image, face, card.size, card.crop)
             found[training].append((cut, label))
     empty = np.zeros((0, card.size, card.size), np.uint8)
     known, unseen = (

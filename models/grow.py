@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fervid.models import checkpoint, tensors, zoo
+from fervid.models.card import INHERITED
 from fervid.pipeline.errors import ModelError
 
 
@@ -46,7 +47,8 @@ def main() -> None:
     torch.manual_seed(card.seed or 0)
     network = zoo.build(card.network)
     grow(network, load(checkpoint.read(narrow, card.sha256, tensors.largest(network.state_dict()))))
-    checkpoint.save(wide, network, replace(card, figures={}, notes={"grown_from_sha256": card.sha256}))
+    notes = {name: note for name, note in card.notes.items() if name in INHERITED} | {"grown_from_sha256": card.sha256}
+    checkpoint.save(wide, network, replace(card, figures={}, notes=notes))
 
 
 if __name__ == "__main__":

@@ -21,9 +21,6 @@ CALIBRATION = 512
 SMALL = 1 << 16
 """Weights of a dense layer below which turning its numbers into integers and back costs more than it gains."""
 
-TAKING = ("Relu", "Sigmoid", "Reshape", "Transpose", "Unsqueeze")
-"""What stays in float behind a small dense layer."""
-
 
 def to_int8(blob: bytes, crops: NDArray[np.uint8], card: Card) -> bytes:
     """Return the network with weights and activations as 8-bit integers, their ranges measured on N x size x size."""
@@ -55,8 +52,10 @@ class _Batches:
     """Calibration faces as the quantiser asks for them, one at a time, spread over all that there are."""
 
     def __init__(self, crops: NDArray[np.uint8], card: Card) -> None:
-        every = max(1, len(crops) // CALIBRATION)
-        self._crops = iter(crops[::every][:CALIBRATION])
+        import numpy as np
+
+        every = np.linspace(0, len(crops) - 1, min(len(crops), CALIBRATION)).astype(int)
+        self._crops = iter(crops[every])
         self._card = card
 
     def get_next(self) -> dict[str, Any] | None:
@@ -106,11 +105,10 @@ def _better_in_float(graph: onnx.GraphProto) -> list[str]:
         shape = shapes.get(node.input[1], []) if len(node.input) > 1 else []
         lean = node.op_type == "Conv" and shape[1:2] == [1]
         small = node.op_type == "Gemm" and 0 < prod(shape) < SMALL
-        taking = node.op_type in TAKING and node.input[0] in few
-        if lean or small or taking:
+        if small:
+            few |= {node.input[0], node.output[0]}
+        if lean or small or (node.op_type == "Sigmoid" and node.input[0] in few):
             names.append(node.name)
-        if small or taking:
-            few |= {node.input[0], *node.output}
     return names + [node.name for node in graph.node if node.op_type == "Flatten" and node.output[0] in few]
 
 

@@ -88,7 +88,7 @@ def _known_failures(run: Path) -> str:
 
 def _store(trained: Path, shipped: Path, store: Store) -> None:
     card, network = checkpoint.load(trained)
-    checkpoint.save(shipped, network, replace(card, notes={**NOTES, **card.notes, "stored_as": store}), store)
+    checkpoint.save(shipped, network, replace(card, notes={**card.notes, **NOTES, "stored_as": store}), store)
 
 
 def _store_small(trained: Path, shipped: Path, data: dict[str, Any], run: Path) -> None:

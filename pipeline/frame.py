@@ -63,6 +63,8 @@ class Face:
     emotion: str | None = None
     """The label to show: one of EMOTIONS or UNCERTAIN."""
     quality: Quality | None = None
+    framed: bool = False
+    """The picture shows this face and no more: its box stands for the whole picture, whatever frames other faces."""
 
     @property
     def confidence(self) -> float | None:

@@ -114,10 +114,11 @@ def test_the_threshold_of_the_card_holds_unless_the_yaml_has_one(tmp_path: Path)
     assert run(emotions(path, uncertain_below=0), 1)[0].faces[0].emotion in EMOTIONS
 
 
-def test_a_labelled_face_is_read_as_it_is(tmp_path: Path) -> None:
-    """What is measured on FER2013 is what the network sees: no pixel is lost on the way."""
+@pytest.mark.parametrize("framing", [Framing(), Framing(scale=1.4, up=0.0)])
+def test_a_labelled_face_is_read_as_it_is(tmp_path: Path, framing: Framing) -> None:
+    """What is measured on FER2013 is what the network sees: no pixel is lost on the way, however it frames others."""
     source, pictures = csv_of_faces(tmp_path, 5)
-    path = saved(tmp_path, size=48)
+    path = saved(tmp_path, size=48, crop=framing)
     frames = list(Pipeline.parse(f"stages:\n- fer2013: {{path: {source}}}\n{emotions(path)}"))
     scores = np.stack([frame.faces[0].emotions for frame in frames])  # type: ignore[arg-type]
     one_by_one = [open_classifier(path)(picture[None])[0] for picture in pictures]

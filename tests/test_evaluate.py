@@ -123,6 +123,13 @@ def test_the_head_votes_is_measured_by_votes(
     assert said in caplog.text
 
 
+def test_an_8_bit_export_gets_a_report_of_its_own(tmp_path: Path) -> None:
+    frame = drawn_frame(np.eye(len(EMOTIONS), dtype=np.float32)[3], None)
+    frame.source.provenance["weights"]["model"] = "fervid.int8"
+    list(Evaluate(out=f"{tmp_path}/{{model}}").run([frame]))
+    assert [path.name for path in tmp_path.iterdir()] == ["fervid.int8"]
+
+
 def drawn_frame(scores: NDArray[np.float32], votes: tuple[int, ...] | None) -> Frame:
     """A labelled face, read by the head votes."""
     source = Source("drawn", 48, 48)

@@ -57,6 +57,11 @@ def test_the_test_split_is_left_alone(tmp_path: Path) -> None:
     assert (made.faces, made.accuracy) == (128, None)
 
 
+def test_an_accuracy_is_never_that_of_training_faces(tmp_path: Path) -> None:
+    made = export_onnx(saved(tmp_path), tmp_path / "tiny.onnx", frames=faces("train"))
+    assert (made.faces, made.accuracy) == (40, None)
+
+
 def test_numbers_kept_in_fp16_take_half_the_space_in_onnx_too(tmp_path: Path) -> None:
     sizes = {}
     for store in ("fp32", "fp16"):

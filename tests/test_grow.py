@@ -26,7 +26,11 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, nn.Mo
                 parameter += 0.1 * torch.randn_like(parameter)
         network.train()(torch.randn(32, 1, 48, 48))
         path = tmp_path / "narrow.safetensors"
-        checkpoint.save(path, network, Card("fervid", 48, 0.5, 0.25, figures={"test": {"accuracy": 0.7}}))
+        about = {
+            "figures": {"test": {"accuracy": 0.7}},
+            "notes": {"licence_of_data": "for research", "stored_as": "fp32"},
+        }
+        checkpoint.save(path, network, Card("fervid", 48, 0.5, 0.25, **about))
     return path, network.eval()
 
 
@@ -47,12 +51,15 @@ def test_a_grown_network_says_the_same_until_it_learns(
     monkeypatch.setattr(fervid, "BLOCKS", blocks)
     monkeypatch.setattr(sys, "argv", ["grow", str(path), str(tmp_path / "wide.safetensors")])
     grow.main()
-    card, after = checkpoint.load(tmp_path / "wide.safetensors")
+    narrow_card, (card, after) = checkpoint.load_card(path), checkpoint.load(tmp_path / "wide.safetensors")
     faces = torch.randn(5, 1, 48, 48)
     with torch.no_grad():
         assert torch.allclose(before(faces), after(faces), atol=1e-4)
     assert card.parameters > sum(parameter.numel() for parameter in before.parameters())
-    assert (card.figures, card.notes) == ({}, {"grown_from_sha256": checkpoint.load_card(path).sha256})
+    assert (card.figures, card.notes) == (
+        {},
+        {"licence_of_data": "for research", "grown_from_sha256": narrow_card.sha256},
+    )
 
 
 def test_what_is_new_learns(narrow: tuple[Path, nn.Module]) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from fervid.models.card import Card
 from fervid.models.fervid import Excite
-from fervid.models.int8 import _merge_pools, to_int8
+from fervid.models.int8 import _Batches, _merge_pools, to_int8
 
 SIDE = 24
 
@@ -80,6 +80,16 @@ def test_any_other_mean_stays(layers: tuple[nn.Module, ...], pixels: NDArray[np.
     _merge_pools(model.graph)
     assert "AveragePool" in kinds(model)
     assert np.array_equal(answer(model.SerializeToString(), pixels), answer(before, pixels))
+
+
+@pytest.mark.parametrize("count", [5, 900, 5000])
+def test_ranges_are_measured_on_faces_from_first_to_last(count: int) -> None:
+    crops = np.repeat(np.linspace(0, 255, count).astype(np.uint8), 4).reshape(count, 2, 2)
+    batches = _Batches(crops, Card("small", 2, 0.0, 1.0))
+    seen = [float(batch["faces"].max()) for batch in iter(batches.get_next, None)]
+    assert len(seen) == min(count, 512)
+    assert (seen[0], seen[-1]) == (0.0, 1.0)
+    assert max(np.diff(seen)) < 1 / min(count - 1, 255) + 0.01
 
 
 def test_the_first_convolution_and_small_dense_layers_stay_in_float(pixels: NDArray[np.float32]) -> None:

@@ -106,7 +106,7 @@ def test_it_learns_and_writes_all_it_should(tmp_path: Path) -> None:
     with (path.parent / "epochs.csv").open() as file:
         epochs = list(csv.DictReader(file))
     assert [row["epoch"] for row in epochs] == [str(n) for n in range(1, 13)]
-    losses = [float(row["validation_loss"]) for row in epochs]
+    losses = [float(row["calibrated_loss"]) for row in epochs]
     assert card.trained["best_epoch"] == 1 + losses.index(min(losses))
     assert card.figures["validation"]["log_loss"] == pytest.approx(min(losses), abs=1e-3)
 
@@ -145,6 +145,27 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
     assert digest(train(tmp_path, **options)) == digest(whole)
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stop_while_teachers_read_ends_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    teacher = str(train(tmp_path, "teacher", epochs=1))
+    stopping: list[threading.Event] = []
+
+    class Listen(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "what teaches reads" in record.msg:
+                stopping[0].set()
+
+    listen, training = Listen(), logging.getLogger("fervid.models.training.session")
+    training.addHandler(listen)
+    try:
+        with caplog.at_level(logging.INFO):
+            for frame in Pipeline.load(config(tmp_path, {"teachers": [teacher]})):
+                stopping = [frame.source.stopping]
+    finally:
+        training.removeHandler(listen)
+    assert "training stopped before its first epoch was whole" in caplog.text
 
 
 def _stop_after_an_epoch(last: Path, stopping: threading.Event) -> None:
@@ -233,8 +254,28 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         train(tmp_path, network="fervit")
     with pytest.raises(ConfigError, match="device 'cuda:7' is not there"):
         train(tmp_path, device="cuda:7")
+    finished = train(tmp_path, epochs=1)
+    with pytest.raises(ConfigError, match="device 'cuda:7' is not there"):
+        train(tmp_path, device="cuda:7", overwrite=True)
+    assert finished.exists()
     with pytest.raises(ConfigError, match="train: option 'optimizer'"):
         train(tmp_path, optimizer="lion")
+
+
+@pytest.mark.usefixtures("table")
+def test_tensorboard_is_missed_before_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ConfigError, match="option 'tensorboard': is not installed"):
+        train(tmp_path, tensorboard=True)
+
+
+@pytest.mark.usefixtures("table")
+def test_a_kill_before_the_card_was_written_loses_nothing(tmp_path: Path) -> None:
+    path = train(tmp_path)
+    weights, card = digest(path), path.with_suffix(".json")
+    card.unlink()
+    assert digest(train(tmp_path)) == weights
+    assert card.exists()
 
 
 @pytest.mark.usefixtures("table")
@@ -301,6 +342,14 @@ def test_does_not_start_from_what_it_would_replace(tmp_path: Path, table: list[l
     with pytest.raises(OutputError, match="cannot be where training starts and where it ends"):
         train(tmp_path, start=str(first), overwrite=True)
     assert first.read_bytes() == kept
+
+
+def test_epochs_are_judged_as_the_card_is_calibrated(tmp_path: Path, table: list[list[str]]) -> None:
+    first = train(tmp_path, epochs=12)
+    path = train(tmp_path, "second", start=str(first), epochs=2)
+    with (path.parent / "epochs.csv").open() as file:
+        losses = [float(row["calibrated_loss"]) for row in csv.DictReader(file)]
+    assert checkpoint.load_card(path).figures["validation"]["log_loss"] == pytest.approx(min(losses), abs=1e-4)
 
 
 def test_starts_only_from_weights_of_its_network(tmp_path: Path, table: list[list[str]]) -> None:

@@ -55,6 +55,7 @@ def _labelled(labels: Counts, scores: Floats, certain: Truths) -> dict[str, Any]
     return {
         "accuracy": float(right.mean()),
         "macro_f1": sum(present) / len(present),
+        "log_loss": calibration.log_loss(scores, labels),
         "calibration_error": calibration.calibration_error(calibration.reliability(confidence, right)),
         "accuracy_at_coverage": {
             f"{coverage:.0%}": calibration.selective_accuracy(confidence, right, coverage) for coverage in COVERAGES

@@ -31,13 +31,14 @@ def _draw(history: Sequence[Epoch], path: Path) -> None:
     loss, accuracy = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
     loss.plot(epochs, [row.train_loss for row in history], label="training, augmented")
-    loss.plot(epochs, [row.validation_loss for row in history], label="validation, calibrated")
+    loss.plot(epochs, [row.validation_loss for row in history], label="validation")
+    loss.plot(epochs, [row.calibrated_loss for row in history], label="validation, calibrated")
     loss.set(title="Loss", xlabel="Epoch")
     loss.legend(frameon=False)
-    accuracy.plot(epochs, [100 * row.validation_accuracy for row in history], color="C1")
+    accuracy.plot(epochs, [100 * row.validation_accuracy for row in history], color="C2")
     kept = best(history)
-    loss.plot(kept.epoch, kept.validation_loss, "o", color="C1")
-    accuracy.plot(kept.epoch, 100 * kept.validation_accuracy, "o", color="C1")
+    loss.plot(kept.epoch, kept.calibrated_loss, "o", color="C2")
+    accuracy.plot(kept.epoch, 100 * kept.validation_accuracy, "o", color="C2")
     accuracy.annotate(
         f"{100 * kept.validation_accuracy:.1f} %",
         (kept.epoch, 100 * kept.validation_accuracy),

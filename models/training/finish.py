@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from fervid.models import calibration, checkpoint, ferplus
-from fervid.models.card import Calibration, Card, Head
+from fervid.models.card import INHERITED, Calibration, Card, Head
 from fervid.models.training.examples import Examples
 from fervid.models.training.learner import Learner, best
 from fervid.models.training.optimise import targets
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 
 FEW = 200
 """Faces too few to choose a threshold by."""
-
-INHERITED = ("must_not_be_used_for", "licence_of_data")
-"""Notes that hold for whatever is trained from weights that have them."""
 
 
 def finish(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fervid.models import calibration
-from fervid.models.card import HEADS, Head
+from fervid.models.card import HEADS, Calibration, Head
 from fervid.models.heads import heads
 from fervid.models.training.augment import Augment, mixed
 from fervid.models.training.examples import Examples
@@ -74,12 +74,14 @@ class Epoch:
     learning_rate: float
     train_loss: float
     validation_loss: float
-    """Mean log loss of the labels, once calibrated; the epoch in which it is lowest is the one that is kept."""
+    calibrated_loss: float
+    """The validation loss once calibrated; the epoch in which it is lowest is the one that is kept."""
     validation_accuracy: float
+    """Once calibrated."""
     seconds: float
 
     def __str__(self) -> str:
-        losses = f"loss {self.train_loss:.3f}, validation loss {self.validation_loss:.3f}"
+        losses = f"loss {self.train_loss:.3f}, validation loss {self.calibrated_loss:.3f}"
         return f"{losses}, accuracy {self.validation_accuracy:.2%} ({self.seconds:.0f} s)"
 
 
@@ -93,8 +95,13 @@ class Learner:
         augment: Augment,
         device: torch.device,
         votes: bool,
+        around: Calibration,
     ) -> None:
-        """`votes` says whether the examples have any; a network without a head for them learns the labels alone."""
+        """`votes` says whether the examples have any; a network without a head for them learns the labels alone.
+
+        `around` is the calibration of labels that it begins with.
+        """
+        self.around = around
         self.learning, self.augment, self.device = learning, augment, device
         self.taught: Mapping[Head, Tensor] = {}
         """What teachers answer for each example, N x 7 for each head that they have."""
@@ -115,6 +122,8 @@ class Learner:
 
     def learn(self, examples: Examples, watch: Watch, stopping: Event) -> tuple[float, float]:
         """Go through all examples once in a new order; return the mean loss of the labels and the last learning rate.
+
+        Sharpness-aware, the loss and the statistics of normalisation are those of the faces that show the way uphill.
 
         Chance comes from the seed and the epoch's number alone, so an epoch is the same after a break.
 
@@ -139,18 +148,22 @@ class Learner:
         self.learned = _stamp(self.device)
         return float(total) / len(batches), rate
 
-    def judge(self, examples: Examples) -> tuple[float, float]:
-        """Return log loss and accuracy on examples, of the averaged weights, as they will ship: in float32, calibrated.
+    def judge(self, examples: Examples) -> tuple[float, float, float]:
+        """Return the loss on examples, and loss and accuracy once calibrated on them, of the averaged weights.
 
-        Uncalibrated, a loss says more of how sure a network is than of what it knows.
+        As they will ship, in float32. Uncalibrated, a loss says more of how sure a network is than of what it knows.
         """
         logits, labels = self.answers(examples)["labels"], examples.labels()
         known = labels >= 0
-        numbers, answers = logits[known].numpy(), labels[known]
-        truth = targets(answers, 0.0, "none").double().numpy()
-        scores = calibration.softmax(numbers, *calibration.fit(numbers, truth))
-        share = (numbers.argmax(1) == answers.numpy()).mean()
-        return calibration.log_loss(scores, answers.numpy()), float(share)
+        numbers, answers, truth = logits[known].numpy(), labels[known], targets(labels[known], 0.0, "none")
+        fitted = calibration.fit(numbers, truth.double().numpy(), self.around.scale, self.around.shift)
+        scores = calibration.softmax(numbers, *fitted)
+        right = scores.argmax(1) == answers.numpy()
+        return (
+            float(cross_entropy(logits[known], truth)),
+            calibration.log_loss(scores, answers.numpy()),
+            float(right.mean()),
+        )
 
     @torch.no_grad()
     def answers(self, examples: Examples) -> dict[Head, Tensor]:
@@ -221,7 +234,7 @@ class Learner:
 
 def best(history: Sequence[Epoch]) -> Epoch:
     """The epoch to keep: accuracy moves by chance where log loss does not."""
-    return min(history, key=lambda row: row.validation_loss)
+    return min(history, key=lambda row: row.calibrated_loss)
 
 
 def _stamp(device: torch.device) -> dict[str, str]:

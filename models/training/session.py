@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from fervid.models import checkpoint, zoo
-from fervid.models.card import Card
+from fervid.models.card import Calibration, Card, card_path
 from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
@@ -57,7 +57,7 @@ class Session:
             OutputError: it cannot be written, or holds weights that must not be lost.
         """
         self.overwrite = overwrite
-        if self.weights.exists() and not overwrite:
+        if self.weights.exists() and card_path(self.weights).exists() and not overwrite:
             raise OutputError(f"{self.weights}: is finished and stays; choose another `out`, or set overwrite: true")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -99,21 +99,23 @@ class Session:
         """
         self.examples.require("train")
         self.validation.require("validation")
+        where = _device(device)
         if self.overwrite:
             for path in (self.weights, self.last, self.best, self.folder / curves.TABLE, self.folder / curves.PICTURE):
                 path.unlink(missing_ok=True)
-        where = _device(device)
         votes = self.examples.voted() and self.validation.voted()
         if not self.recipe["epochs"]:
             votes = votes and "votes" in self.starts[0].heads
-        learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes)
+        around = self.starts[0].heads["labels"] if self.starts else Calibration()
+        learner = Learner(self.model, self._part(Learning), self._part(Augment), where, votes, around)
         self._resume(learner)
         if self.starts and not learner.epoch:
-            share = learner.judge(self.validation)[1]
+            share = learner.judge(self.validation)[2]
             log.info("before training: accuracy %.2f %% on %d validation faces", 100 * share, len(self.validation))
         try:
             if self.teachers and learner.epoch < learner.learning.epochs:
                 faces = self.examples.images()[:, 0].numpy()
+                log.info("train: what teaches reads %d faces", len(faces))
                 learner.taught = teaching.answers(self.teachers, faces, watch, stopping)
             while learner.epoch < learner.learning.epochs and not _stale(learner.history, early_stop):
                 yield self._epoch(learner, watch, stopping)
@@ -128,13 +130,13 @@ class Session:
     def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
         start = time.perf_counter()
         loss, rate = learner.learn(self.examples, watch, stopping)
-        judged, accuracy = learner.judge(self.validation)
+        judged, calibrated, accuracy = learner.judge(self.validation)
         learner.plateau.see(judged)
         if not math.isfinite(loss + judged):
             raise ModelError(
                 f"train: in epoch {learner.epoch} the loss is no number any more; lower learning_rate, or set clip"
             )
-        row = Epoch(learner.epoch, rate, loss, judged, accuracy, round(time.perf_counter() - start, 2))
+        row = Epoch(learner.epoch, rate, loss, judged, calibrated, accuracy, round(time.perf_counter() - start, 2))
         learner.history.append(row)
         if best(learner.history) is row:
             state.save(learner, self.best)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fervid.models.training.learner import Epoch, Learner
+from fervid.models.training.optimise import Plateau
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.output import write
 
@@ -62,15 +63,14 @@ def restore(learner: Learner, path: Path) -> None:
         for prefix, network in (("network", learner.network), ("average", learner.average)):
             network.load_state_dict(_under(prefix, tensors))
         _restore_optimizer(learner, _under("optimizer", tensors), about["optimizer"])
+        learner.epoch, learner.step, learner.learned = about["epoch"], about["step"], about["learned"]
+        learner.history = [Epoch(**row) for row in about["history"]]
+        learner.plateau = Plateau(**about["plateau"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{path}: cannot go on from it: damaged, or of another version of the network; choose another `out`, or "
             f"set overwrite: true to start over ({error})"
         ) from error
-    learner.epoch, learner.step, learner.learned = about["epoch"], about["step"], about["learned"]
-    learner.history = [Epoch(**row) for row in about["history"]]
-    for name, value in about["plateau"].items():
-        setattr(learner.plateau, name, value)
 
 
 def _restore_optimizer(learner: Learner, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 
 from fervid.models import zoo
 from fervid.models.card import Head
-from fervid.models.crop import crop
+from fervid.models.crop import crop_face
 from fervid.models.runtime import Classifier, Runtime, open_classifier
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
 from fervid.pipeline.stage import Stage, register
@@ -80,7 +80,7 @@ def _crops(frame: Frame, faces: list[Face], classify: Classifier) -> NDArray[np.
     import numpy as np
 
     card = classify.card
-    return np.stack([crop(frame.image, face.box, face.keypoints, card.size, card.crop) for face in faces])
+    return np.stack([crop_face(frame.image, face, card.size, card.crop) for face in faces])
 
 
 def _label(scores: NDArray[np.float32], threshold: float) -> str:

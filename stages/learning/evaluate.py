@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
+from fervid.models import zoo
 from fervid.models.crop import crop
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source, Target
@@ -100,7 +101,8 @@ class Evaluate(Stage):
         from fervid.models.evaluation.report import markdown
 
         weights = source.provenance.get("weights", {})
-        model, head = Path(str(weights.get("model", "model"))).stem, str(weights.get("head", "labels"))
+        path, head = Path(str(weights.get("model", "model"))), str(weights.get("head", "labels"))
+        model = path.stem if path.suffix in zoo.SUFFIXES else path.name
         folder = resolve(self.out, source, model=model, head=head)
         figures = {split: _split(answers, split, folder, source) for split, answers in splits.items()}
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}

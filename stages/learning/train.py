@@ -7,6 +7,7 @@ import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -71,7 +72,7 @@ class Train(Stage):
     patience: Annotated[int, Ge(0)] = 5
     """Epochs without a better validation loss before reduce-on-plateau halves the rate."""
     early_stop: Annotated[int, Ge(1)] | None = None
-    """Epochs without a better validation loss before it ends. Leave it out with one-cycle: its gains come last."""
+    """Epochs without a better calibrated loss before it ends. Leave it out with one-cycle: its gains come last."""
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Share of a label given to all classes. FER2013's labels are noisy: 0 makes the network overconfident."""
     class_weights: Literal["none", "balanced", "sqrt"] = "none"
@@ -107,7 +108,7 @@ class Train(Stage):
     the time (sharpness-aware minimisation, Foret et al. 2021)."""
     sharpness_share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Share of a batch that the way uphill is looked for with: 0.25 takes a quarter more time in place of twice the
-    time (Brock et al. 2021)."""
+    time (Brock et al. 2021, whose networks had no batch normalisation: its statistics are that share's)."""
     bf16: bool = True
     """Compute in bfloat16 where that is safe: up to twice as fast on CPUs and GPUs that know it."""
     channels_last: bool = True
@@ -130,6 +131,8 @@ class Train(Stage):
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         from fervid.models.training.session import Session
 
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise ConfigError("option 'tensorboard': is not installed; install it: pip install \"fervid[tensorboard]\"")
         session = Session(self.network, Path(self.out.replace("{network}", self.network)), self._recipe())
         session.claim(self.overwrite)
         source: Source | None = None
@@ -173,7 +176,7 @@ class Train(Stage):
 def _progress(network: str, epochs: int) -> Iterator[Watch]:
     """A bar beneath the messages, where they go to a terminal."""
     consoles = (getattr(handler, "console", None) for handler in logging.getLogger().handlers)
-    console = next((found for found in consoles if found is not None and found.is_terminal), None)
+    console = next((found for found in consoles if found is not None and found.lively), None)
     if console is None or not log.isEnabledFor(logging.INFO):
         yield lambda epoch, done, total: None
         return

@@ -48,9 +48,9 @@ class Fer2013(Stage):
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         source = Source(self.path.stem, SIDE, SIDE, path=self.path)
-        index = -1
+        box, index = box_of_face_image(SIDE, SIDE), -1
         for index, (image, target) in enumerate(self._faces(source)):
-            yield Frame(index, float(index), image, source, [Face(box_of_face_image(SIDE, SIDE), 1.0)], target=target)
+            yield Frame(index, float(index), image, source, [Face(box, 1.0, framed=True)], target=target)
         if source.damaged:
             log.warning("%s: %d malformed rows were skipped", self.path, source.damaged)
         if index < 0:

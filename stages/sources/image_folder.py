@@ -86,7 +86,7 @@ class ImageFolder(Stage):
             image = self._read(item.path, source)
             if image is not None:
                 target = Target(item.emotion, item.split)
-                yield Frame(index, float(index), image, source, [Face(box, 1.0)], target=target)
+                yield Frame(index, float(index), image, source, [Face(box, 1.0, framed=True)], target=target)
                 index += 1
         if source.damaged:
             log.warning("%s: %d files that are no pictures were skipped", self.path, source.damaged)
