@@ -129,7 +129,8 @@ def _places(inputs: Sequence[Path], base: Path, out: Path) -> list[Path]:
     stems = Counter(path.with_suffix("") for path in inputs)
     places = []
     for path in inputs:
-        folder = [_plain(part) for part in path.parent.relative_to(base).parts] if path.is_relative_to(base) else []
+        within = path.parent.is_relative_to(base)  # not so for what is missing, nor for one folder of pictures
+        folder = [_plain(part) for part in path.parent.relative_to(base).parts] if within else []
         alone = stems[path.with_suffix("")] == 1 and not path.is_dir()
         places.append(out.joinpath(*folder, _plain(path.stem if alone else path.name)))
     twice = [place for place, times in Counter(places).items() if times > 1]

@@ -162,11 +162,14 @@ def batch(
 def validate(config: str, settings: tuple[str, ...]) -> None:
     """Check a pipeline without opening a camera, a file or a model."""
     from fervid.pipeline.config import load, locate
+    from fervid.pipeline.stage import in_vain
 
     path = locate(config)
     stages = load(path, _overrides(settings)).build()
     count = f"{len(stages)} stage{'s' if len(stages) > 1 else ''}"
     click.echo(f"{path}: ok, {count}: {' -> '.join(stage.name for stage in stages)}")
+    if warning := in_vain(stages):
+        click.echo(f"fervid: {warning}", err=True)
 
 
 @app.group()

@@ -50,6 +50,8 @@ def read(text: str, origin: str) -> Node:
         mark = error.problem_mark or error.context_mark
         place = f"{origin}:{mark.line + 1}" if mark else origin
         what = error.problem or error.context
+        if "'\\t'" in str(what):
+            what = f"{what}; indent with spaces, not tabs"
         if error.context_mark and (error.context or "").startswith("while"):
             what = f"{what} {error.context}, which began on line {error.context_mark.line + 1}"
         raise ConfigError(f"{place}: not YAML: {what}") from None

@@ -46,7 +46,8 @@ def output(path: Path, source: Source) -> Iterator[Path]:
 
     The temporary file lies beside the final one, as `NAME.part`, so that the rename is atomic; a killed process
     leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
-    as `STEM.partial.SUFFIX`: a live source has no end, so stopping one is a good end.
+    as `STEM.partial.SUFFIX`, until one that is whole takes its place: a live source has no end, so stopping one is a
+    good end.
 
     Raises:
         OutputError: the folder or file cannot be written, or the output would overwrite the input.
@@ -63,7 +64,7 @@ def output(path: Path, source: Source) -> Iterator[Path]:
         if not os.access(part, os.W_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
     try:
         yield part
     except BaseException as error:
@@ -72,7 +73,16 @@ def output(path: Path, source: Source) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         raise
-    _keep(part, partial(path) if source.cut == "interrupted" and not source.live else path, source)
+    if source.cut == "interrupted" and not source.live:
+        _keep(part, partial(path), source)
+    else:
+        _keep(part, path, source)
+        partial(path).unlink(missing_ok=True)
+
+
+def _reason(path: Path, error: OSError) -> str:
+    in_the_way = next((folder for folder in path.parents if folder.exists() and not folder.is_dir()), None)
+    return f"{in_the_way} is a file, not a folder" if in_the_way else str(error.strerror)
 
 
 def partial(path: Path) -> Path:

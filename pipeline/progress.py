@@ -73,14 +73,16 @@ def _counts(frame: Frame, tally: Tally, seconds: float) -> str:
     return f"{tally.frames}{of} frames, {rate}, {number(len(frame.faces), 'face')} now"
 
 
-def summary(console: Stderr, tally: Tally, source: Source, seconds: float) -> None:
-    """Print what was read, what was found, what was lost and where the outputs are."""
+def summary(console: Stderr, tally: Tally, source: Source, seconds: float, looked: bool) -> None:
+    """Print what was read, what was found, what was lost and where the outputs are; `looked` for faces or not."""
     rate = f", {tally.frames / seconds:.0f} a second" if tally.frames else ""
     done = f": {number(tally.frames, 'frame')} in {duration(seconds)}{rate}"
     console.print(Text.assemble((source.name, "bold"), done))
     if tally.faces:
         tracks = f", {number(len(tally.tracks), 'track')}" if tally.tracks else ""
         _row(console, "faces", Text(f"{tally.faces}{tracks}"))
+    elif looked:
+        _row(console, "faces", Text("none found"))
     if tally.emotions:
         _row(console, "emotions", _shares(tally.emotions))
         if console.lively:
@@ -156,7 +158,9 @@ def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds
     frames = sum(result.frames for result in results)
     rate = f"{number(frames, 'frame')} in {duration(seconds)}, {frames / seconds:.0f} a second"
     console.print(Text.assemble((", ".join(counts), "bold"), f": {rate}"))
-    if out.exists():
+    if stopped:
+        console.print("The same command with --skip-done goes on with what is left.")
+    if frames and out.exists():
         _row(console, "written", Text(str(out), style="green"))
 
 

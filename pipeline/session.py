@@ -13,8 +13,11 @@ from fervid.pipeline.batch import Job
 from fervid.pipeline.console import Stderr, messages
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
+from fervid.pipeline.stage import in_vain
 from fervid.pipeline.tally import Tally
 from fervid.pipeline.workers import Message, Pool, Result
+
+log = logging.getLogger(__name__)
 
 SOME_FAILED = 3  # exit code
 
@@ -26,6 +29,8 @@ def run(pipeline: Pipeline, *, quiet: bool = False) -> int:
     """
     console = Stderr()
     with messages(console, _level(quiet)):
+        if not quiet and (warning := in_vain(pipeline.stages)):
+            log.warning(warning)
         return _follow(pipeline, console, quiet)
 
 
@@ -65,7 +70,8 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
             raise
     seconds = perf_counter() - began
     if pipeline.source and not quiet:
-        progress.summary(console, tally, pipeline.source, seconds)
+        looked = any("faces" in stage.gives for stage in pipeline.stages)
+        progress.summary(console, tally, pipeline.source, seconds, looked)
     if pipeline.timings is not None:
         progress.profile(console, pipeline.timings, tally.frames, start, seconds)
     return 0 if pipeline.source and pipeline.source.live else caught.exit_code

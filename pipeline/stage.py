@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import ClassVar, TypeVar
@@ -76,6 +76,14 @@ def stopping(frames: Iterable[Frame]) -> threading.Event:
 
 S = TypeVar("S", bound=type[Stage])
 _registry: dict[str, type[Stage]] = {}
+
+
+def in_vain(stages: Sequence[Stage]) -> str | None:
+    """Say that nothing shows or keeps what the last stage makes, if that is so."""
+    last = stages[-1]
+    if not last.gives:
+        return None
+    return f"nothing keeps or shows what the last stage, {last.name}, makes; csv, video or display behind it would"
 
 
 def register(name: str) -> Callable[[S], S]:

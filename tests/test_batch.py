@@ -94,6 +94,11 @@ def test_folders_are_handed_to_a_source_that_reads_them(folder: Path) -> None:
     ]
 
 
+def test_one_folder_of_pictures_is_an_input(folder: Path) -> None:
+    (job,) = batch.plan(written(folder, SINK, "- images: {path: photos}"), {}, ["talks/p1"], Path("out"))
+    assert job.overrides == {"images#1.path": f"{folder}/talks/p1", "probe_sink#1.path": "out/p1.txt"}
+
+
 def test_patterns_are_matched_from_their_fixed_part(folder: Path) -> None:
     expected = {"talks/p1/b.MOV": "out/p1/b.txt", "talks/p2/b.MOV": "out/p2/b.txt"}
     assert places(folder, "talks/*/b.MOV") == expected
@@ -219,6 +224,7 @@ def test_nothing_is_called_written_where_nothing_is(folder: Path) -> None:
     done = call(folder, SINK, "talks/none.mp4", "--out", "nowhere")
     assert "nowhere" not in done.stderr
     assert not (folder / "nowhere").exists()
+    assert "written" not in call(folder, SINK, "talks/none.mp4", "--out", "talks").stderr
 
 
 def test_losses_of_an_input_are_told(folder: Path) -> None:

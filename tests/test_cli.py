@@ -88,6 +88,15 @@ class TestRun:
             f"  written   {tmp_path}/probe.txt",
         ]
 
+    @pytest.mark.parametrize("command", ["run", "validate"])
+    def test_work_in_vain_is_told(self, tmp_path: Path, command: str) -> None:
+        message = (
+            "fervid: nothing keeps or shows what the last stage, draw, makes; csv, video or display behind it would"
+        )
+        useless, useful = "- demo: {frames: 1}\n- detect\n", f"- csv: {{path: '{tmp_path}/{{name}}.csv'}}\n"
+        assert message in call(command, written(tmp_path, f"{useless}{useful}- draw\n")).stderr
+        assert "nothing keeps" not in call(command, written(tmp_path, f"{useless}- draw\n{useful}")).stderr
+
     def test_quiet_says_nothing(self, tmp_path: Path) -> None:
         assert call("run", "--quiet", written(tmp_path, "- probe_source\n")).output == ""
 

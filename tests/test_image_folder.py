@@ -46,6 +46,13 @@ def test_a_share_of_each_emotion_is_held_out(tmp_path: Path) -> None:
     assert chosen[0] == chosen[1] != chosen[2]
 
 
+def test_a_small_share_is_at_least_one_of_each(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    kept = splits(read(tmp_path, validation=0.01))
+    assert [kept["validation", emotion] for emotion in range(len(EMOTIONS))] == [1] * 7
+    assert not any(split == "validation" for split, _ in splits(read(tmp_path, validation=0.0)))
+
+
 def test_a_validation_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     fill(tmp_path / "Train", 3)
     fill(tmp_path / "val", 2)

@@ -59,6 +59,19 @@ def test_a_full_disk_is_an_error_that_keeps_what_was_written(tmp_path: Path) -> 
     assert (tmp_path / "a.partial.csv").read_text() == "word"
 
 
+def test_what_is_whole_takes_the_place_of_what_was_not(tmp_path: Path) -> None:
+    assert write(tmp_path / "a.csv", source(cut="interrupted")) == ["a.partial.csv"]
+    with output(tmp_path / "a.csv", source()) as part:
+        part.write_text("all")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match=r"out/deep/a\.csv: cannot be written: .*/out is a file, not a folder"):
+        write(tmp_path / "out" / "deep" / "a.csv", source())
+
+
 def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     video, link = tmp_path / "a.mp4", tmp_path / "b.mp4"
     video.write_text("video")

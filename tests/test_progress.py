@@ -33,21 +33,21 @@ def source(**known: object) -> Source:
 def test_names_are_printed_as_they_are() -> None:
     out = console()
     long = f"[red]{'x' * 200}:smile:"
-    progress.summary(out, Tally(frames=1), source(name=long), 2.0)
+    progress.summary(out, Tally(frames=1), source(name=long), 2.0, looked=False)
     assert text(out) == f"{long}: 1 frame in 2.0 s, 0 a second\n"
 
 
 def test_a_long_run_is_told_in_minutes() -> None:
     out = console()
-    progress.summary(out, Tally(frames=6000), source(), 125.2)
-    assert text(out) == "talk: 6000 frames in 2 min 5 s, 48 a second\n"
+    progress.summary(out, Tally(frames=6000), source(), 125.2, looked=True)
+    assert text(out) == "talk: 6000 frames in 2 min 5 s, 48 a second\n  faces     none found\n"
 
 
 def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
     tally = Tally(frames=8, faces=8, tracks={1, 2})
     tally.emotions.update({"sad": 1, "happy": 4, "uncertain": 3})
     out = console(lively=True)
-    progress.summary(out, tally, source(), 1.0)
+    progress.summary(out, tally, source(), 1.0, looked=True)
     assert "8, 2 tracks" in text(out)
     assert [text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")] == sorted(
         text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")
@@ -85,5 +85,6 @@ def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: Path, monkeypatch:
         "long name.mp4  no such file\n"
         "c.mp4          stopped after 5 frames\n"
         "1 of 4 inputs done, 1 failed, 2 stopped: 15 frames in 3.0 s, 5 a second\n"
+        "The same command with --skip-done goes on with what is left.\n"
         "  written   out\n"
     )

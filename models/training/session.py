@@ -19,7 +19,7 @@ from fervid.models.card import Calibration, Card, card_path
 from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
-from fervid.models.training.finish import finish
+from fervid.models.training.finish import FEW, finish
 from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch, best
 from fervid.models.training.optimise import mean
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
@@ -125,7 +125,11 @@ class Session:
             learned = learner.learned
             state.restore(learner, self.best)
             learner.history, learner.learned = history, learned
-        finish(learner, self.examples, self.validation, self.recipe, self.starts, self.network, self.weights)
+        card = finish(learner, self.examples, self.validation, self.recipe, self.starts, self.network, self.weights)
+        accuracy, faces = card.figures["validation"]["accuracy"], card.figures["validation"]["faces"]
+        log.info("after training: accuracy %.2f %% on %d validation faces", 100 * accuracy, faces)
+        if faces < FEW:
+            log.warning("%d validation faces are few: this figure, and how sure the network seems, may be luck", faces)
 
     def _epoch(self, learner: Learner, watch: Watch, stopping: Event) -> Epoch:
         start = time.perf_counter()

@@ -62,8 +62,9 @@ class ImageFolder(Stage):
     path: Path
     """The folder that holds train/ and test/, or the folders of the emotions themselves."""
     validation: Annotated[float, Ge(0), Lt(1)] = 0.1
-    """Share of each emotion's training pictures that becomes the validation split, where there is none. They are drawn
-    at random: make the folder yourself where several pictures show one person or come from one video."""
+    """Share of each emotion's training pictures that becomes the validation split, where there is none; at least one of
+    two. They are drawn at random: make the folder yourself where several pictures show one person or come from one
+    video."""
     seed: Annotated[int, Ge(0)] = 1
     """Chooses which pictures those are; the same seed chooses the same."""
     split: Literal["all", "train", "validation", "test"] = "all"
@@ -110,7 +111,8 @@ class ImageFolder(Stage):
         chance, chosen = random.Random(self.seed), set()
         for emotion in range(len(EMOTIONS)):
             paths = [item.path for item in items if item.split == "train" and item.emotion == emotion]
-            chosen |= set(chance.sample(paths, round(self.validation * len(paths))))
+            few = 1 if self.validation and len(paths) > 1 else 0
+            chosen |= set(chance.sample(paths, max(few, round(self.validation * len(paths)))))
         return [item._replace(split="validation") if item.path in chosen else item for item in items]
 
     def _read(self, path: Path, source: Source) -> NDArray[np.uint8] | None:
