@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,18 @@ def _overview(cards: dict[str, Card]) -> str:
 
 
 def _effort(epochs: int | None, trained: dict[str, Any]) -> str:
-    """Epochs and time, those of the weights that the training began with included."""
-    own = f"{epochs}, {trained['seconds'] / 60:.0f} min"
-    if "before" not in trained:
-        return own
-    starts = [_effort(start["epochs"], start) for start in (trained["before"], *trained.get("averaged_with", ()))]
-    begun = f"the mean of ({') and ('.join(starts)})" if starts[1:] else starts[0]
-    return f"{begun}; then {own}" if epochs else begun
+    """Epochs and time of all trainings that led there, each counted once."""
+    each = {row["finished"]: (count, row["seconds"]) for count, row in _trainings(epochs, trained) if count}
+    counts, seconds = zip(*each.values(), strict=True)
+    many = f" in {len(each)} trainings" if len(each) > 1 else ""
+    return f"{sum(counts)}{many}, {sum(seconds) / 60:.0f} min"
+
+
+def _trainings(epochs: int | None, trained: dict[str, Any]) -> Iterator[tuple[int | None, dict[str, Any]]]:
+    yield epochs, trained
+    if "before" in trained:
+        for start in (trained["before"], *trained.get("averaged_with", ())):
+            yield from _trainings(start["epochs"], start)
 
 
 def _origins(cards: dict[str, Card]) -> str:
