@@ -11,7 +11,6 @@ from threading import Event
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
 
 from fervid.models import calibration
 from fervid.models.card import HEADS, Calibration, Head
@@ -59,7 +58,6 @@ class Learning:
     mixup: float
     mixup_share: float
     ema: float
-    update_bn: bool
     clip: float
     sharpness: float
     sharpness_share: float
@@ -150,15 +148,6 @@ class Learner:
         self.learned = _stamp(self.device)
         return float(total) / len(batches), rate
 
-    def update_bn(self, examples: Examples) -> None:
-        """Let the averaged weights' batch normalisation see each example and its mirror once, not augmented."""
-        batches = torch.split(examples.images(), self.learning.batch)
-        views = (view for images in batches for view in (images, images.flip(3)))
-        update_bn((self._pixels(images) for images in views), self.average)
-
-    def _pixels(self, images: Tensor) -> Tensor:
-        return (images.to(self.device).float() / 255 - self.mean) / self.std
-
     def judge(self, examples: Examples) -> tuple[float, float, float]:
         """Return the loss on examples, and loss and accuracy once calibrated on them, of the averaged weights.
 
@@ -182,8 +171,8 @@ class Learner:
         self.average.eval()
         parts: list[tuple[Tensor, ...]] = []
         for images in torch.split(examples.images(), self.learning.batch):  # no more memory than a step takes
-            heads = self._heads(self.average, self._pixels(images))
-            parts.append(tuple(logits[:, : len(EMOTIONS)].cpu() for logits in heads))
+            pixels = (images.to(self.device).float() / 255 - self.mean) / self.std
+            parts.append(tuple(logits[:, : len(EMOTIONS)].cpu() for logits in self._heads(self.average, pixels)))
         return dict(zip(HEADS, map(torch.cat, zip(*parts, strict=True)), strict=False))
 
     def _heads(self, network: nn.Module, pixels: Tensor) -> tuple[Tensor, ...]:

@@ -125,8 +125,6 @@ class Session:
             learned = learner.learned
             state.restore(learner, self.best)
             learner.history, learner.learned = history, learned
-        if learner.learning.update_bn:
-            learner.update_bn(self.examples)
         card = finish(learner, self.examples, self.validation, self.recipe, self.starts, self.network, self.weights)
         accuracy, faces = card.figures["validation"]["accuracy"], card.figures["validation"]["faces"]
         log.info("after training: accuracy %.2f %% on %d validation faces", 100 * accuracy, faces)

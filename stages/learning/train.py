@@ -101,9 +101,6 @@ class Train(Stage):
     """Share of the batches that are blended."""
     ema: Annotated[float, Ge(0), Lt(1)] = 0.998
     """Decay a step of the averaged weights, which are those that are kept; 0 keeps the last step's."""
-    update_bn: bool = False
-    """At the end, take the statistics of batch normalisation from the faces as they are and their mirrors, not from
-    augmented ones or the mean of several trainings' (Izmailov et al. 2018): rare emotions gain most."""
     clip: Annotated[float, Ge(0)] = 0.0
     """Longest gradient. 1 to 5 where the loss jumps; 0 does not limit it."""
     sharpness: Annotated[float, Ge(0)] = 0.0
