@@ -156,8 +156,8 @@ class Learner:
         logits, labels = self.answers(examples)["labels"], examples.labels()
         known = labels >= 0
         numbers, answers, truth = logits[known].numpy(), labels[known], targets(labels[known], 0.0, "none")
-        fitted = calibration.fit(numbers, truth.double().numpy(), self.around.scale, self.around.shift)
-        scores = calibration.softmax(numbers, *fitted)
+        scale, shift = calibration.fit(numbers, truth.double().numpy(), self.around.scale, self.around.shift)
+        scores = calibration.softmax(numbers, scale.tolist(), shift.tolist())
         right = scores.argmax(1) == answers.numpy()
         return (
             float(cross_entropy(logits[known], truth)),
