@@ -53,6 +53,10 @@ def test_every_value_knows_its_line() -> None:
             "a.yaml:2: not YAML: expected ',' or ']', but got ':' while parsing a flow sequence, which began on line 1",
         ),
         ("a: 1\n---\nb: 1", "a.yaml:2: not YAML: but found another document"),
+        (
+            "a:\n\t- b",
+            "a.yaml:2: not YAML: found character '\\t' that cannot start any token; indent with spaces, not tabs",
+        ),
         ("a: \x00", "a.yaml: not YAML: unacceptable character #x0000: special characters are not allowed"),
         ("a: '\ud800'", "a.yaml: not YAML: unacceptable character #xd800: special characters are not allowed"),
     ],
