@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from fervid.pipeline import config
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.output import harmless
 from fervid.pipeline.stage import Stage, find
 
 
@@ -130,9 +130,9 @@ def _places(inputs: Sequence[Path], base: Path, out: Path) -> list[Path]:
     places = []
     for path in inputs:
         within = path.parent.is_relative_to(base)  # not so for what is missing, nor for one folder of pictures
-        folder = [_plain(part) for part in path.parent.relative_to(base).parts] if within else []
+        folder = [harmless(part) for part in path.parent.relative_to(base).parts] if within else []
         alone = stems[path.with_suffix("")] == 1 and not path.is_dir()
-        places.append(out.joinpath(*folder, _plain(path.stem if alone else path.name)))
+        places.append(out.joinpath(*folder, harmless(path.stem if alone else path.name)))
     twice = [place for place, times in Counter(places).items() if times > 1]
     if twice:
         both = " and ".join(str(path) for path, place in zip(inputs, places, strict=True) if place == twice[0])
@@ -144,10 +144,6 @@ def _label(path: Path) -> str:
     """The path as one would type it."""
     near = os.path.relpath(path)
     return str(path) if near.startswith("..") else near
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ") or "unnamed"
 
 
 def _templates(stages: Sequence[Stage]) -> dict[str, str]:

@@ -23,10 +23,11 @@ def resolve(template: str, source: Source, **others: str) -> Path:
     if unknown := unknown_placeholder(template, tuple(others)):
         raise ConfigError(unknown)
     values = {"name": source.name, **others}
-    return Path(PLACEHOLDER.sub(lambda found: _harmless(values[found[1]]), template))
+    return Path(PLACEHOLDER.sub(lambda found: harmless(values[found[1]]), template))
 
 
-def _harmless(name: str) -> str:
+def harmless(name: str) -> str:
+    """Return the name with what could leave a folder, or what no file can be called, made plain."""
     return re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ") or "unnamed"
 
 

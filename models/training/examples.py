@@ -73,6 +73,4 @@ class Examples:
         if not len(self):
             raise InputError(f"no frames of the {what} split came; check the source's `split`")
         if missing := [name for name, count in zip(EMOTIONS, self.counts(), strict=True) if not count]:
-            raise InputError(
-                f"the {what} split has no example of {', '.join(missing)}; each of the seven emotions needs some"
-            )
+            raise InputError(f"the {what} split has no example of {', '.join(missing)}; all seven emotions are needed")
