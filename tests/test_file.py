@@ -50,6 +50,18 @@ def test_a_turned_phone_video_comes_out_upright(tmp_path: Path, degrees: int) ->
 
 
 @pytest.mark.parametrize(
+    ("aspect", "shape"), [("16/11", (240, 465)), ("10/11", (264, 320)), ("1/1", (240, 320)), ("99/1", (240, 320))]
+)
+def test_pixels_that_are_not_square_are_stretched_as_players_do(
+    tmp_path: Path, aspect: str, shape: tuple[int, int]
+) -> None:
+    clip = footage.make(tmp_path / "tape.mp4", "-vf", f"setsar={aspect}", "-c:v", "libx264", "-pix_fmt", "yuv420p")
+    frame = read(clip)[0]
+    assert frame.image.shape == (*shape, 3)
+    assert (frame.source.height, frame.source.width) == shape
+
+
+@pytest.mark.parametrize(
     ("name", "size", "options"),
     [
         ("odd.mp4", "321x241", ("-vf", "scale=321:241", "-c:v", "libx264", "-pix_fmt", "yuv444p")),

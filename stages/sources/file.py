@@ -12,7 +12,7 @@ from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.opening import SIDE, check, open_video, video_stream
-from fervid.stages.sources.decoding.pixels import bgr, upright
+from fervid.stages.sources.decoding.pixels import bgr, square, upright
 from fervid.stages.sources.decoding.reading import Clock, Tally, decoded
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ DECLARING = ("matroska", "mov", "flv", "asf")
 @register("file")
 @dataclass(frozen=True)
 class File(Stage):
-    """Frames of a video file, upright, with the container's timestamps; what is damaged is passed over and counted.
+    """Frames of a video file, upright, in square pixels, at the times of the container; what is damaged is counted.
 
     Times grow from frame to frame: where the container puts a picture before the last one, it follows 1 ms behind.
     """
@@ -70,7 +70,7 @@ def _frames(
     container: InputContainer, stream: VideoStream, source: Source, clock: Clock, tally: Tally
 ) -> Iterator[Frame]:
     for index, picture in enumerate(decoded(container, stream, tally)):
-        image = upright(bgr(picture), picture.rotation)
+        image = upright(square(bgr(picture), stream.sample_aspect_ratio), picture.rotation)
         if not index:
             source.height, source.width = image.shape[:2]
         yield Frame(index, clock.time(picture), image, source)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import av
     import numpy as np
     from numpy.typing import NDArray
 
+WIDEST = 3
+"""Times that a pixel may be wider than high, or higher than wide; a file that says more is not believed."""
 FULL_RANGE = 2
 """FFmpeg's number for pictures whose black is 0 and not 16."""
 
@@ -25,6 +29,17 @@ def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
     if usual and picture.width % 2 == 0 and picture.height % 2 == 0:
         return cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2BGR_I420)  # type: ignore[return-value]
     return picture.to_ndarray(format="bgr24", threads=1)  # type: ignore[return-value]
+
+
+def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint8]:
+    """Stretch pixels that are not square along their shorter side, as players do; `aspect` is width by height."""
+    import cv2
+
+    if not aspect or aspect == 1 or not 1 / WIDEST <= aspect <= WIDEST:
+        return image
+    (height, width), stretch = image.shape[:2], float(aspect)
+    size = (round(width * stretch), height) if stretch > 1 else (width, round(height / stretch))
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
