@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +76,10 @@ def _overview(cards: dict[str, Card]) -> str:
 
 
 def _effort(epochs: int | None, trained: dict[str, Any]) -> str:
-    """Epochs and time of all trainings that led there, each counted once."""
-    each = {row["finished"]: (count, row["seconds"]) for count, row in _trainings(epochs, trained) if count}
-    counts, seconds = zip(*each.values(), strict=True)
+    """Epochs and time of all trainings that led there; a mean of weights, which took no epoch, is none."""
+    each = [row for row in ({"epochs": epochs, **trained}, *trained.get("before", ())) if row["epochs"]]
     many = f" in {len(each)} trainings" if len(each) > 1 else ""
-    return f"{sum(counts)}{many}, {sum(seconds) / 60:.0f} min"
-
-
-def _trainings(epochs: int | None, trained: dict[str, Any]) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    yield epochs, trained
-    if "before" in trained:
-        for start in (trained["before"], *trained.get("averaged_with", ())):
-            yield from _trainings(start["epochs"], start)
+    return f"{sum(row['epochs'] for row in each)}{many}, {sum(row['seconds'] for row in each) / 60:.0f} min"
 
 
 def _origins(cards: dict[str, Card]) -> str:

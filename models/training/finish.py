@@ -48,11 +48,11 @@ def finish(
     start = starts[0] if starts else None
     heads, figures = {}, {}
     for head, logits in learner.answers(validation).items():
-        before = start.heads.get(head) if start else None
-        heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), before)
+        known = start.heads.get(head) if start else None
+        heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), known)
     if start and (lost := [head for head in start.heads if head not in heads]):
         log.warning("train: the head %s of the start is lost: these faces have no votes", lost[0])
-    efforts = [{"epochs": card.epochs, **card.trained} for card in starts]
+    before = _before(starts)
     card = Card(
         network=name,
         size=validation.size,
@@ -68,13 +68,24 @@ def finish(
             **learner.learned,
             "seconds": round(sum(row.seconds for row in learner.history)),
             **({"best_epoch": best(learner.history).epoch} if learner.history else {}),
-            **({"before": efforts[0]} if efforts else {}),
-            **({"averaged_with": efforts[1:]} if efforts[1:] else {}),
+            **({"before": before} if before else {}),
         },
         figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
         notes={name: note for card in starts[::-1] for name, note in card.notes.items() if name in INHERITED},
     )
     return checkpoint.save(path, learner.average, card)
+
+
+def _before(starts: Sequence[Card]) -> list[dict[str, Any]]:
+    """Every training that led to the starts, the latest first; one that led to several of them once."""
+    rows: list[dict[str, Any]] = []
+    for card in starts:
+        its = card.trained.get("before")
+        earlier = [row for row in its if isinstance(row, dict)] if isinstance(its, list) else []
+        noted = {key: value for key, value in card.trained.items() if key != "before"}
+        own = {"epochs": card.epochs, "seed": card.seed, **noted}
+        rows += [row for row in (own, *earlier) if row not in rows]
+    return sorted(rows, key=lambda row: str(row.get("finished")), reverse=True)
 
 
 def _truth(head: Head, faces: Examples) -> tuple[Floats, Integers]:
