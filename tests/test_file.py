@@ -105,6 +105,14 @@ def test_a_video_that_was_cut_short_says_so(tmp_path: Path, caplog: pytest.LogCa
     assert f"{len(frames)} of 50 frames" in caplog.text
 
 
+def test_an_avi_with_repeated_pictures_is_whole_until_it_is_cut(tmp_path: Path) -> None:
+    gap = ("-vf", "select='lt(n,20)+gt(n,35)'", "-fps_mode", "vfr", "-c:v", "mjpeg")
+    clip = footage.make(tmp_path / "a.avi", *gap)
+    assert read(clip)[-1].source.cut is None
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 8 // 10])
+    assert read(clip)[-1].source.cut == "truncated"
+
+
 def test_every_whole_picture_before_a_cut_arrives(tmp_path: Path) -> None:
     clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "25", "-bf", "2", "-movflags", "+faststart")
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
@@ -209,6 +217,8 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
     picture = footage.ffmpeg("-f", "lavfi", "-i", "testsrc2", "-frames:v", "1", str(tmp_path / "photo.JPG"))
     beheaded = footage.make(tmp_path / "beheaded.mp4")
     beheaded.write_bytes(beheaded.read_bytes()[:4000])
+    foreign = footage.make(tmp_path / "foreign.mp4", "-c:v", "libx264")
+    foreign.write_bytes(foreign.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
     said = {
         tmp_path / "missing.mp4": "no such file",
         tmp_path / "empty.mp4": "is empty",
@@ -220,6 +230,7 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
         tmp_path / "pipe.mp4": "is no ordinary file",
         tmp_path: "is a folder",
         beheaded: "index is missing",
+        foreign: "in a format that cannot be decoded here",
         picture: "is a picture; the `images` source reads pictures",
     }
     for path, words in said.items():

@@ -67,10 +67,26 @@ def test_sound_that_a_container_cannot_hold_is_left_out_with_a_word(
 ) -> None:
     clip = footage.make(tmp_path / "in.mkv", "-c:v", "libx264", "-c:a", "pcm_s16le", sound=True)
     out = copy(clip, tmp_path / "out.mp4")
-    assert "cannot hold pcm_s16le sound" in caplog.text
+    assert "cannot hold its pcm_s16le sound, which is left out; write .mkv" in caplog.text
     with av.open(str(out)) as container:
         assert not container.streams.audio
     assert footage.sound(copy(clip, tmp_path / "out.mkv")) == footage.sound(clip)
+
+
+def test_of_several_sounds_those_that_fit_are_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As phones film: one sound that everyone plays, and one that nobody can decode."""
+    twice = ("-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:v", "libx264", "-c:a", "aac")
+    clip = footage.make(tmp_path / "in.mp4", *twice, sound=True)
+    blob = bytearray(clip.read_bytes())
+    for box, other in ((b"mp4a", b"apac"), (b"esds", b"dapa")):
+        second = blob.rindex(box)
+        blob[second : second + 4] = other
+    clip.write_bytes(blob)
+    out = copy(clip, tmp_path / "out.mp4")
+    assert "cannot hold its unknown sound, which is left out" in caplog.text
+    assert footage.sound(out) == footage.sound(clip)
+    with av.open(str(out)) as container:
+        assert len(container.streams.audio) == 1
 
 
 @pytest.mark.parametrize("size", ["320x240", "480x270", "322x242"])
@@ -81,6 +97,20 @@ def test_pixels_that_nobody_changed_come_out_as_they_went_in(tmp_path: Path, siz
         for one, other in zip(before.decode(video=0), after.decode(video=0), strict=True):
             difference = np.abs(one.to_ndarray().astype(int) - other.to_ndarray().astype(int))
             assert difference.mean() < 1.5
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv420p10le", "yuv422p", "yuv444p"])
+def test_colours_come_out_as_they_went_in_whatever_matrix_is_named(tmp_path: Path, layout: str) -> None:
+    plain = f"format={layout},geq=lum={{0}}:cb={{1}}:cr={{2}}".format(
+        *(value * (4 if "10" in layout else 1) for value in (120, 90, 190))
+    )
+    named = ("-x264-params", "colormatrix=bt709:colorprim=bt709:transfer=bt709")
+    clip = footage.make(tmp_path / "in.mp4", "-vf", plain, "-c:v", "libx264", "-qp", "0", *named, seconds=0.2)
+    with av.open(str(copy(clip, tmp_path / "out.mp4", crf=0))) as container:
+        frame = next(container.decode(video=0))
+        y, u, v = (float(plane.mean()) for plane in np.split(frame.to_ndarray().ravel(), [320 * 240, 320 * 300]))
+    assert (y, u, v) == pytest.approx((120, 90, 190), abs=1.5)
+    assert frame.colorspace == 1
 
 
 def test_odd_sizes_and_pictures_of_other_sizes(tmp_path: Path) -> None:
@@ -95,6 +125,17 @@ def test_odd_sizes_and_pictures_of_other_sizes(tmp_path: Path) -> None:
         frames = list(container.decode(video=0))
     assert [(frame.width, frame.height) for frame in frames] == [(322, 242)] * 3
     assert [float(frame.time) for frame in frames] == pytest.approx([0, 1, 2])
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+def test_pictures_larger_than_the_codec_holds_are_a_sentence(tmp_path: Path, codec: str) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "wide.png"), np.zeros((16, 17_000, 3), np.uint8))
+    settings = {"images.path": str(tmp_path), "video.path": str(tmp_path / "out.mp4"), "video.codec": codec}
+    with pytest.raises(OutputError, match=r"out\.mp4: holds pictures of at most \d+ pixels a side, not 17000 x 16"):
+        list(Pipeline.parse("stages:\n  - images\n  - video", settings))
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.png"]
 
 
 def test_pictures_that_lie_too_far_apart_are_a_sentence(tmp_path: Path) -> None:
@@ -205,11 +246,12 @@ def test_a_disk_that_is_full_when_the_sound_comes_keeps_the_pictures(tmp_path: P
     assert len(footage.times(small_disk / "out.partial.mkv")) == 75
 
 
+@pytest.mark.parametrize("program", ["false", "/nonexistent/ffmpeg"])
 def test_sound_that_cannot_be_joined_costs_no_picture(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-c:a", "aac", sound=True)
-    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "false")
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: program)
     assert len(footage.times(copy(clip, tmp_path / "out.mp4"))) == 50
     assert "its sound could not be joined" in caplog.text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]

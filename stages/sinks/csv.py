@@ -63,7 +63,8 @@ class Csv(Stage):
     """
 
     path: str = "out/{name}.csv"
-    """Where to write; {name} is the input's name. What the columns mean and what made them goes to NAME.csv.json."""
+    """Where to write; {name} is the input's name, {time} when it was opened. What the columns mean, and what made them,
+    goes to NAME.csv.json."""
 
     output: ClassVar[str | None] = "path"
 
@@ -140,6 +141,12 @@ def _describe(path: Path, source: Source, frames: int) -> None:
         return
     whole = table == path and source.cut is None
     page = {"complete": whole, "frames": frames, "labels": EMOTIONS, "columns": COLUMNS, **provenance(source)}
-    final = table.with_name(f"{table.name}.json")
+    final = _page(table)
     write(final, (json.dumps(page, indent=2) + "\n").encode())
     source.outputs.append(final)
+    if table == path:
+        _page(partial(path)).unlink(missing_ok=True)
+
+
+def _page(table: Path) -> Path:
+    return table.with_name(f"{table.name}.json")

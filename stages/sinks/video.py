@@ -29,7 +29,8 @@ class Video(Stage):
     """
 
     path: str = "out/{name}.mp4"
-    """Where to write, as .mp4 or .mkv; {name} is the input's name. Matroska rounds times to milliseconds."""
+    """Where to write, as .mp4 or .mkv; {name} is the input's name, {time} when it was opened. Matroska rounds times to
+    milliseconds."""
     codec: Literal["h264", "mpeg4"] = "h264"
     """mpeg4 is faster to make and much larger."""
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "veryfast"

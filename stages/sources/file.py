@@ -88,7 +88,7 @@ def _report(container: InputContainer, stream: VideoStream, last: Frame, clock: 
     source, read = last.source, last.index + 1
     of = f"{read} of {stream.frames - tally.hidden}" if stream.frames else str(read)
     seconds = (container.duration or 0) / 1e6
-    if tally.packets < stream.frames or _ends_early(container, tally):
+    if _ends_early(container, stream, tally):
         source.cut = "truncated"
         log.warning("%s: cut short: %s frames, %.1f of %.1f s", source.name, of, last.time, seconds)
     if tally.damaged:
@@ -100,8 +100,15 @@ def _report(container: InputContainer, stream: VideoStream, last: Frame, clock: 
         log.warning("%s: %d frames have no time that follows the last; it was assumed", source.name, clock.assumed)
 
 
-def _ends_early(container: InputContainer, tally: Tally) -> bool:
-    """True where the last packet ends a second or more before the end that the container's head declares."""
+def _ends_early(container: InputContainer, stream: VideoStream, tally: Tally) -> bool:
+    """True where pictures lack, or the last packet ends a second or more before the end that the head declares.
+
+    AVI counts among its pictures empty packets, "the last one again", that nobody hands out: there the end counts.
+    """
+    if container.format.name == "avi" and stream.average_rate:
+        return tally.end < float((stream.frames - 0.5) / stream.average_rate)
+    if tally.packets < stream.frames:
+        return True
     if not container.duration or not container.format.name.startswith(DECLARING):
         return False
     length = container.duration / 1e6

@@ -17,6 +17,7 @@ from annotated_types import Gt
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register, stopping
+from fervid.stages.sources.decoding.opening import MAX_PIXELS
 from fervid.stages.sources.decoding.pixels import bgr
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ OPTIONS = {
     "allowed_media_types": "video",
     "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,tls,udp",
     "fflags": "nobuffer",
-    "flags": "low_delay",
     "analyzeduration": "200000",
-    "max_pixels": str(8192 * 8192),
 }
 """Sound is left at the camera: its packets would hide that the pictures have stopped."""
 
@@ -97,10 +96,12 @@ class Rtsp(Stage):
         # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
         patience = 0.45 * self.timeout
         with av.open(self.url, options=OPTIONS, timeout=(patience, patience)) as container:
-            if not container.streams.video:
+            stream = next(iter(container.streams.video), None)
+            if stream is None or stream.codec_context is None:
                 raise LookupError(ANSWERS[-1])
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             newest = monotonic()
-            for packet in container.demux(container.streams.video[0]):
+            for packet in container.demux(stream):
                 with suppress(av.error.InvalidDataError):
                     for picture in packet.decode():
                         yield picture
@@ -123,7 +124,7 @@ ANSWERS = (
     "wrong user or password (401)",
     "access forbidden (403)",
     "the camera knows no such stream (404)",
-    "it sends no video",
+    "it sends no video that can be decoded",
 )
 """What trying again does not mend."""
 

@@ -20,6 +20,8 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 TICKS = {"h264": 360_000, "mpeg4": 60_000}
 """Ticks a second. Those of H.264 hold 24, 25 and 30 frames a second, the same / 1.001, milliseconds and 1/90000 s
 exactly; MPEG-4 allows 65,535 at most."""
+LARGEST = {"h264": 16_384, "mpeg4": 8_191}
+"""Pixels a side."""
 LOCAL = {"protocol_whitelist": "file"}
 LIMITED, BT709, BT601, RGB = 1, 1, 6, 0
 """Numbers of ISO/IEC 23091-2, and FFmpeg's for the range."""
@@ -42,11 +44,17 @@ class Quality(NamedTuple):
 
 
 class Encoder:
-    """Takes pictures until its `with` ends; the file can be played then, also where the run was stopped."""
+    """Takes pictures until its `with` ends; the file can be played then, also where the run was stopped.
+
+    Raises:
+        OutputError: the codec holds no pictures of that size.
+    """
 
     def __init__(self, part: Path, suffix: str, width: int, height: int, source: Source, quality: Quality) -> None:
         import av
 
+        if max(width, height) > (most := LARGEST[quality.codec]):
+            raise OutputError(f"{part.stem}: holds pictures of at most {most} pixels a side, not {width} x {height}")
         self.part, self.width, self.height = part, width, height
         self.tick = Fraction(1, TICKS[quality.codec])
         self.last = -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,13 @@ def join(part: Path, path: Path, source: Source, end: float) -> None:
     Raises:
         OutputError: the disk is full.
     """
-    if not source.path or not source.path.is_file() or not _fits(source.path, path):
+    voices = _fitting(source.path, path) if source.path and source.path.is_file() else []
+    if not source.path or not voices:
         return
     joined = part.with_name(f"{part.name}.sound")
     stopped = {"to": f"{end:.6f}"} if source.cut == "interrupted" else {}
     try:
-        if trouble := _copy(part, source.path.absolute(), joined, path.suffix.lower(), stopped):
+        if trouble := _copy(part, source.path.absolute(), voices, joined, path.suffix.lower(), stopped):
             if FULL in trouble:
                 raise OutputError(f"{path}: cannot be written: {FULL}")
             log.warning("%s: its sound could not be joined, so it has none: %s", path, trouble.splitlines()[-1])
@@ -43,7 +45,7 @@ def join(part: Path, path: Path, source: Source, end: float) -> None:
         joined.unlink(missing_ok=True)
 
 
-def _copy(video: Path, sound: Path, joined: Path, suffix: str, limits: dict[str, str]) -> str:
+def _copy(video: Path, sound: Path, voices: Sequence[int], joined: Path, suffix: str, limits: dict[str, str]) -> str:
     """Run ffmpeg; return what it complained about, if it failed."""
     import ffmpeg
     import imageio_ffmpeg
@@ -52,25 +54,31 @@ def _copy(video: Path, sound: Path, joined: Path, suffix: str, limits: dict[str,
     if suffix == ".mp4":
         options |= {"movflags": "+faststart", "video_track_timescale": TICKS["h264"]}
     pictures = ffmpeg.input(f"file:{video}")
-    voices = ffmpeg.input(f"file:{sound}", protocol_whitelist="file")
-    command = ffmpeg.output(pictures["v:0"], voices["a"], f"file:{joined}", **options).global_args("-nostdin")
-    line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
+    heard = ffmpeg.input(f"file:{sound}", protocol_whitelist="file")
+    streams = [pictures["v:0"], *(heard[f"a:{number}"] for number in voices)]
+    command = ffmpeg.output(*streams, f"file:{joined}", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
-    done = subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, start_new_session=True)
+    how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
+    try:
+        line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
+        done = subprocess.run(line, check=False, **how)
+    except (OSError, RuntimeError) as error:
+        return f"ffmpeg cannot be started: {error}"
     return done.stderr.decode(errors="replace").strip() or "no reason given" if done.returncode else ""
 
 
-def _fits(sound: Path, path: Path) -> bool:
-    """Whether there is sound, and `path` can hold it."""
+def _fitting(sound: Path, path: Path) -> list[int]:
+    """Which of the source's audio streams, counted from 0, `path` can hold."""
     import av
 
     try:
         with av.open(f"file:{sound}", options=LOCAL) as container:
-            codecs = {stream.codec_context.codec.canonical_name for stream in container.streams.audio}
+            contexts = [stream.codec_context for stream in container.streams.audio]
+            codecs = [context.codec.canonical_name if context else "unknown" for context in contexts]
     except av.error.FFmpegError:
-        return False
-    strange = codecs - FITTING.get(path.suffix.lower(), codecs)
-    if strange:
-        words = ", ".join(sorted(strange))
-        log.warning("%s: %s cannot hold %s sound, so it has none; write .mkv", path, path.suffix, words)
-    return bool(codecs) and not strange
+        return []
+    known = FITTING.get(path.suffix.lower(), set(codecs) - {"unknown"})
+    if strange := set(codecs) - known:
+        words, advice = ", ".join(sorted(strange)), "; write .mkv" if strange != {"unknown"} else ""
+        log.warning("%s: %s cannot hold its %s sound, which is left out%s", path, path.suffix, words, advice)
+    return [number for number, codec in enumerate(codecs) if codec in known]

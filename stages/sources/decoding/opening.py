@@ -48,7 +48,7 @@ def open_video(path: Path, name: str) -> InputContainer:
     """
     import av
 
-    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_pixels": str(MAX_PIXELS)}
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         return av.open(f"file:{path}", options=options)
     except PermissionError:
@@ -63,12 +63,14 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     """The stream of pictures to read, ready to be decoded on all cores; the cover of a song is none.
 
     Raises:
-        InputError: there is none, or its pictures are too large.
+        InputError: there is none, nothing decodes it, or its pictures are too large.
     """
     stream: Any = container.streams.best("video")
     if stream is None or int(stream.disposition) & COVER:
         kinds = {other.type for other in container.streams} - {"video"}
         raise InputError(f"{name}: holds no video, only {', '.join(sorted(kinds)) or 'nothing'}")
+    if stream.codec_context is None:
+        raise InputError(f"{name}: its video is in a format that cannot be decoded here")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_PIXELS:
         raise InputError(f"{name}: its pictures of {width} x {height} are larger than fervid reads ({SIDE} x {SIDE})")

@@ -28,7 +28,7 @@ def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
     usual = picture.format.name == "yuv420p" and picture.color_range != FULL_RANGE
     if usual and picture.width % 2 == 0 and picture.height % 2 == 0:
         return cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2BGR_I420)  # type: ignore[return-value]
-    return picture.to_ndarray(format="bgr24", threads=1)  # type: ignore[return-value]
+    return picture.to_ndarray(format="bgr24", src_colorspace="ITU601", threads=1)  # type: ignore[return-value]
 
 
 def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint8]:
