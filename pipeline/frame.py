@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -100,6 +99,8 @@ class Source:
     """Reads the same frames once more, without faces; None where that is impossible."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the run shall end in order: by a signal, by `Pipeline.stop`, or by a stage such as a closed window."""
+    began: datetime = field(default_factory=datetime.now)
+    """Local time at which it was opened, for templates such as `out/{name}_{time}.csv`."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """What a sidecar keeps: stages add what they know, such as the weights' hash."""
     outputs: list[Path] = field(default_factory=list)

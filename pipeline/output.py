@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
 
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
+EVERYWHERE = ("name", "time")
+"""Placeholders of every path template: the input's name, and when it was opened."""
+LONGEST = 200
+"""Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
 
 def resolve(template: str, source: Source, **others: str) -> Path:
-    """Fill `{name}` and the others in a path template; nothing that is filled in can leave the folder.
+    """Fill `{name}`, `{time}` and the others in a path template; nothing that is filled in can leave the folder.
 
     Raises:
         ConfigError: a placeholder that does not exist.
     """
     if unknown := unknown_placeholder(template, tuple(others)):
         raise ConfigError(unknown)
-    values = {"name": source.name, **others}
+    values = {"name": source.name, "time": source.began.strftime("%Y-%m-%d_%H-%M-%S"), **others}
     return Path(PLACEHOLDER.sub(lambda found: harmless(values[found[1]]), template))
 
 
 def harmless(name: str) -> str:
-    """Return the name with what could leave a folder, or what no file can be called, made plain."""
-    return re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ") or "unnamed"
+    """Return the name with what could leave a folder, or what no file of ours can be called, made plain."""
+    plain = re.sub(r"[^\w.,+=@ -]", "_", name).encode()[:LONGEST].decode(errors="ignore").strip(". ")
+    return re.sub(r"\.(part|partial)$", r"_\1", plain, flags=re.IGNORECASE) or "unnamed"
 
 
 def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None:
-    """Say which placeholder of a path template is neither `{name}` nor one of the others, if one is not."""
-    known = ("name", *others)
+    """Say which placeholder of a path template is neither `{name}`, `{time}` nor one of the others, if one is not."""
+    known = (*EVERYWHERE, *others)
     for placeholder in PLACEHOLDER.findall(template):
         if placeholder not in known:
             there = ", ".join(f"{{{one}}}" for one in known)
@@ -51,34 +57,59 @@ def output(path: Path, source: Source) -> Iterator[Path]:
     good end.
 
     Raises:
-        OutputError: the folder or file cannot be written, or the output would overwrite the input.
+        OutputError: the folder or file cannot be written or another run writes it, or the output would replace the
+            input or an earlier recording of a live source.
     """
     part = path.with_name(f"{path.name}.part")
-    for name in (path, part, partial(path)):
-        if source.path and name.exists() and name.samefile(source.path):
-            raise OutputError(f"{path}: would overwrite the input; write to another name")
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file in it")
+    with _held(path, part, source):
+        try:
+            yield part
+        except BaseException as error:
+            stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
+            _keep(part, path if stopped and source.live else partial(path), source)
+            if isinstance(error, OSError):
+                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise
+        if source.cut == "interrupted" and not source.live:
+            _keep(part, partial(path), source)
+        else:
+            _keep(part, path, source)
+            partial(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(path: Path, part: Path, source: Source) -> Iterator[None]:
+    """Make the temporary file, and keep others from writing it meanwhile."""
     try:
+        for name in (path, part, partial(path)):
+            if source.path and name.exists() and name.samefile(source.path):
+                raise OutputError(f"{path}: would overwrite the input; write to another name")
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file in it")
+        if source.live and path.exists():
+            raise OutputError(f"{path}: is there, and no camera shows it again; put {{time}} into the name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        if not os.access(part, os.W_OK):
-            raise PermissionError(13, "Permission denied")
+        file = part.open("ab")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
+    with file:
+        if not _lock(file):
+            raise OutputError(f"{path}: another stage or run is writing it; write to another name")
+        yield
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Whether nobody else holds the file; the system lets go of it when this process ends, however it ends."""
     try:
-        yield part
-    except BaseException as error:
-        stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
-        _keep(part, path if stopped and source.live else partial(path), source)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-        raise
-    if source.cut == "interrupted" and not source.live:
-        _keep(part, partial(path), source)
-    else:
-        _keep(part, path, source)
-        partial(path).unlink(missing_ok=True)
+        import fcntl
+    except ImportError:
+        file.close()  # Windows renames no open file
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)  # a file system without locks is no other run
+    return True
 
 
 def _reason(path: Path, error: OSError) -> str:
@@ -92,13 +123,15 @@ def partial(path: Path) -> Path:
 
 
 def _keep(part: Path, final: Path, source: Source) -> None:
-    """Give the file its name.
+    """Give the file its name; one that is empty was never begun and goes.
 
     Raises:
         OutputError: the folder went away or was closed to writing meanwhile.
     """
     try:
-        if part.exists():
+        if part.exists() and not part.stat().st_size:
+            part.unlink()
+        elif part.exists():
             part.replace(final)
             source.outputs.append(final)
     except OSError as error:

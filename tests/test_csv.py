@@ -105,6 +105,9 @@ def test_a_stopped_run_says_so(tmp_path: Path) -> None:
     page = json.loads((tmp_path / "demo.partial.csv.json").read_text())
     assert page["complete"] is False
     assert page["frames"] == (tmp_path / "demo.partial.csv").read_text().count("\n") - 1
+    for _ in Pipeline.parse("stages:\n  - demo: {frames: 3}\n  - csv", {"csv.path": str(tmp_path / "{name}.csv")}):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.csv", "demo.csv.json"]
 
 
 def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_below_the_threshold_labels_are_poor() -> None:
 
 def test_a_placeholder_that_is_not_there_is_told_before_faces_are_read(tmp_path: Path) -> None:
     stages = [{"demo": {"frames": 2}}, "unlabelled", {"evaluate": {"out": f"{tmp_path}/{{mdoel}}"}}]
-    with pytest.raises(ConfigError, match=r"no placeholder {mdoel}; there is {name}, {model}, {head}"):
+    with pytest.raises(ConfigError, match=r"no placeholder {mdoel}; there is {name}, {time}, {model}, {head}"):
         Pipeline.parse(json.dumps({"stages": stages}))
 
 

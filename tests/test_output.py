@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,9 @@ def test_a_place_that_cannot_be_written_is_an_error_at_once(tmp_path: Path) -> N
         ("grüße", "out/grüße.csv"),
         ("..", "out/unnamed.csv"),
         ("{name}", "out/_name_.csv"),
+        ("talk.partial", "out/talk_partial.csv"),
+        ("talk.PART", "out/talk_PART.csv"),
+        ("я" * 123, f"out/{'я' * 100}.csv"),
     ],
 )
 def test_a_name_cannot_leave_its_folder(name: str, path: str) -> None:
@@ -121,7 +125,7 @@ def test_what_else_is_filled_in_cannot_leave_it_either() -> None:
 
 
 def test_an_unknown_placeholder_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"out/{date}\.csv: no placeholder {date}; there is {name}"):
+    with pytest.raises(ConfigError, match=r"out/{date}\.csv: no placeholder {date}; there is {name}, {time}"):
         resolve("out/{date}.csv", source())
 
 
@@ -132,3 +136,44 @@ def test_a_name_that_is_taken_meanwhile_is_a_sentence(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(OutputError, match="cannot be written"):
         writing.__exit__(None, None, None)
+
+
+def test_the_time_is_when_the_source_was_opened() -> None:
+    opened = source(began=datetime(2026, 3, 1, 9, 5, 7))
+    assert resolve("out/{name}_{time}.csv", opened) == Path("out/talk_2026-03-01_09-05-07.csv")
+
+
+def test_a_recording_of_a_camera_is_never_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", source(live=True))
+    with pytest.raises(OutputError, match=r"a\.csv: is there, and no camera shows it again; put {time} into the name"):
+        write(tmp_path / "a.csv", source(live=True))
+    assert (tmp_path / "a.csv").read_text() == "word"
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
+    with output(tmp_path / "a.csv", source()) as part:
+        part.write_text("first")
+        with (
+            pytest.raises(OutputError, match=r"a\.csv: another stage or run is writing it"),
+            output(tmp_path / "a.csv", source()),
+        ):
+            raise AssertionError
+    assert (tmp_path / "a.csv").read_text() == "first"
+    with output(tmp_path / "a.csv", source()) as part:
+        part.write_text("second")
+    assert (tmp_path / "a.csv").read_text() == "second"
+
+
+def test_what_was_never_begun_leaves_nothing(tmp_path: Path) -> None:
+    about = source()
+    with pytest.raises(ValueError, match="a fault"), output(tmp_path / "a.csv", about):
+        raise ValueError("a fault")
+    assert (list(tmp_path.iterdir()), about.outputs) == ([], [])
+
+
+def test_a_name_that_is_too_long_is_a_sentence(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match="cannot be written: File name too long"),
+        output(tmp_path / ("a" * 300), source()),
+    ):
+        raise AssertionError
