@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from fervid.pipeline.errors import FervidError, OutputError, StageError, sentence
+from fervid.pipeline.errors import FervidError, OutputError, StageError, plain, sentence
 
 EPILOG = """
 Exit codes: 0 done, 1 an unknown fault, 2 the command or the YAML, 3 some inputs of a batch, 4 the input,
@@ -53,7 +53,7 @@ def explain(error: Exception) -> int:
     unexplained = not isinstance(raised, FervidError | ImportError | MemoryError)
     hint = " (FERVID_DEBUG=1 shows where)" if unexplained and not debug else ""
     with suppress(OSError):
-        click.echo(f"fervid: {sentence(error)}{hint}", err=True)
+        click.echo(f"fervid: {plain(sentence(error))}{hint}", err=True)
     return error.exit_code if isinstance(error, FervidError) else 1
 
 

@@ -206,6 +206,8 @@ def _override(config: Config, overrides: Mapping[str, Any]) -> Config:
 
 def _addressed(config: Config, key: str) -> tuple[Entry, str]:
     stage, dot, option = key.rpartition(".")
+    if key == "threads":
+        raise ConfigError("--set threads: is true or false")
     if not dot:
         raise ConfigError(f"--set {key}: write it as stage.option=value")
     name, _, number = stage.partition("#")
@@ -253,6 +255,11 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
                 raise entry.error(f"stands here twice, and the second would replace {given}; remove one")
             raise entry.error(f"must stand before {facts[fact]}, which gives {given}")
         facts |= dict.fromkeys(stage.gives, entry.name)
+    for stage, behind, entry in zip(stages, stages[1:], entries, strict=False):
+        if stage.gaps and "faces.track" not in behind.gives:
+            raise entry.error(
+                "passes frames over, and stages behind it would find no face there; put track right behind"
+            )
 
 
 def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:

@@ -8,12 +8,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
 
-from fervid.pipeline.errors import redact
+from fervid.pipeline.errors import plain, redact
 
 
 class Stderr(Console):
@@ -23,10 +23,21 @@ class Stderr(Console):
         file = cast(IO[str], _Forgiving())
         super().__init__(file=file, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print them, but no character that would command the terminal."""
+        super().print(*map(_harmless, objects), **options)
+
     @property
     def lively(self) -> bool:
         """Whether a person watches, so that a line may be drawn anew."""
         return self.is_terminal and not self.is_dumb_terminal
+
+
+def _harmless(thing: Any) -> Any:
+    if isinstance(thing, Text):
+        thing.plain = plain(thing.plain)
+        return thing
+    return plain(thing) if isinstance(thing, str) else thing
 
 
 class _Forgiving(io.TextIOBase):

@@ -2,23 +2,33 @@
 
 import re
 
-SECRETS = {"pwd", "token", "key", "secret"}
+NAME = re.compile(r"(?<![A-Za-z])([A-Za-z]+)=")
+"""Of a parameter in a URL: what stands before `=`, as `token` in ?access_token=, /token= and _token=."""
+SECRET = re.compile(r"pass|pwd|token|(key|secret)$", re.IGNORECASE)
+VALUE = re.compile(r"((?!_[A-Za-z]+=)[^&\s])*")
+"""Up to the next parameter; some cameras have `_` between them."""
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def redact(text: str) -> str:
-    """Hide what stands before the last @ of a URL, and values of secret query parameters."""
-    text = re.sub(r"\S+", _without_user, text)
-    return re.sub(r"([?&](\w+)=)[^&\s]*", _without_secret, text)
+    """Hide what stands before the last @ of a URL, and values of parameters that are named as a secret is."""
+    text, parts, done = re.sub(r"\S+", _without_user, text), [], 0
+    for name in NAME.finditer(text):
+        if name.start() >= done and SECRET.search(name[1]):
+            value = VALUE.match(text, name.end())
+            parts.append(f"{text[done : name.end()]}***")
+            done = value.end() if value else name.end()
+    return "".join(parts) + text[done:]
+
+
+def plain(text: str) -> str:
+    """Show characters that would command a terminal, as names of files may hold them, as question marks."""
+    return UNSEEN.sub("?", text)
 
 
 def _without_user(word: re.Match[str]) -> str:
     scheme, slashes, rest = word[0].partition("://")
     return f"{scheme}://***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else word[0]
-
-
-def _without_secret(parameter: re.Match[str]) -> str:
-    name = parameter[2].lower()
-    return f"{parameter[1]}***" if "pass" in name or name in SECRETS else parameter[0]
 
 
 def sentence(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fervid.pipeline.console import Stderr
+from fervid.pipeline.errors import plain
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.run import Timing
 from fervid.pipeline.tally import Tally, losses, number
@@ -58,7 +59,7 @@ def bar(console: Stderr) -> Iterator[Callable[[Frame, Tally], None]]:
             source = frame.source
             progress.update(
                 task,
-                description="stopping" if source.stopping.is_set() else source.name,
+                description="stopping" if source.stopping.is_set() else plain(source.name),
                 total=source.length,
                 completed=tally.frames,
                 counts=_counts(frame, tally, now - began),
@@ -201,5 +202,7 @@ def _row(console: Stderr, label: str, text: Text) -> None:
 
 
 def duration(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 import sys
@@ -97,3 +98,5 @@ def _check(name: str) -> None:
         raise ConfigError(f"a stage {name!r} is there already; `fervid stages show {name}` tells about it")
     if name in sys.stdlib_module_names:
         raise ConfigError(f"{name!r} is a module of Python, which {name}.py would hide; choose another name")
+    if importlib.util.find_spec(name):
+        raise ConfigError(f"{name!r} is a module here, which {name}.py would hide; choose another name")

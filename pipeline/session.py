@@ -39,15 +39,19 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
     console, pool, results = Stderr(), Pool(jobs, size, _level(quiet)), list[Result]()
     began = perf_counter()
     with graceful(lambda: _stop(pool, console)) as caught, progress.batch_bar(console, len(jobs)) as show:
-        for event in pool:
-            if isinstance(event, Message):
-                progress.message(console, event)
-            else:
-                show(event)
-            if isinstance(event, Result):
-                results.append(event)
-                if not quiet and (event.frames or not event.stopped):
-                    progress.finished(console, event)
+        try:
+            for event in pool:
+                if isinstance(event, Message):
+                    progress.message(console, event)
+                else:
+                    show(event)
+                if isinstance(event, Result):
+                    results.append(event)
+                    if not quiet and (event.frames or not event.stopped):
+                        progress.finished(console, event)
+        except KeyboardInterrupt:
+            if not caught.number:
+                raise
     if not quiet or any(result.error for result in results):
         progress.batch_summary(console, results, out, perf_counter() - began)
     return caught.exit_code or (SOME_FAILED if any(result.error for result in results) else 0)
@@ -74,7 +78,8 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
         progress.summary(console, tally, pipeline.source, seconds, looked)
     if pipeline.timings is not None:
         progress.profile(console, pipeline.timings, tally.frames, start, seconds)
-    return 0 if pipeline.source and pipeline.source.live else caught.exit_code
+    whole = pipeline.source and (pipeline.source.live or pipeline.source.cut != "interrupted")
+    return 0 if whole else caught.exit_code
 
 
 def _stop(running: Pipeline | Pool, console: Stderr) -> None:

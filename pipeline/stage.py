@@ -54,6 +54,11 @@ class Stage:
     placeholders: ClassVar[tuple[str, ...]] = ()
     """What that option may hold in braces beside `{name}`."""
 
+    @property
+    def gaps(self) -> bool:
+        """Whether it passes frames over; the stage behind it must then be one that gives tracks, which bridge them."""
+        return False
+
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         """Take frames, yield frames: the same objects with more known about them."""
         raise NotImplementedError
@@ -97,13 +102,17 @@ def register(name: str) -> Callable[[S], S]:
         if _built_in().get(name, cls.__module__) != cls.__module__:
             raise ConfigError(f"{cls.__module__}: {name!r} is a stage of fervid; choose another name")
         known = _registry.get(name)
-        if known is not None and known.__module__ != cls.__module__:
-            raise ConfigError(f"two stages are named {name!r}: {known.__module__} and {cls.__module__}; rename one")
+        if known is not None and _origin(known) != _origin(cls):
+            raise ConfigError(f"two stages are named {name!r}: {_origin(known)} and {_origin(cls)}; rename one")
         cls.name = name
         _registry[name] = cls
         return cls
 
     return enter
+
+
+def _origin(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def find(name: str) -> type[Stage] | None:

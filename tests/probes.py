@@ -125,6 +125,16 @@ class ProbeSlowStart(Stage):
         yield from frames
 
 
+@register("probe_slow_end")
+@dataclass(frozen=True)
+class ProbeSlowEnd(Stage):
+    """Takes long to end, as what joins the sound to a video does."""
+
+    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+        yield from frames
+        time.sleep(2)
+
+
 @register("probe_fault")
 @dataclass(frozen=True)
 class ProbeFault(Stage):

@@ -265,6 +265,21 @@ def test_ctrl_c_stops_all_in_order(folder: Path) -> None:
     assert outputs(folder / "out") == ["a.partial.txt", "p1/b.partial.txt"]
 
 
+def test_asked_twice_it_does_not_wait_and_still_sums_up(folder: Path) -> None:
+    config = written(folder, SINK, "- probe_source: {frames: 10000, delay: 0.01}\n- probe_pass: {delay: 30}")
+    process = subprocess.Popen(
+        [*COMMAND, str(config), "talks", "--out", "out"], stderr=subprocess.PIPE, text=True, cwd=folder
+    )
+    while not list(folder.rglob("*.part")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert "inputs done" in errors
+
+
 def test_a_terminal_that_goes_away_stops_all_in_order(folder: Path) -> None:
     ours, theirs = os.openpty()
     process = slow(folder, theirs)

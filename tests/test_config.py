@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fervid.pipeline import config
+from fervid.pipeline import Stage, config, register
 from fervid.pipeline.errors import ConfigError, redact
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -126,11 +126,48 @@ def test_a_stage_that_would_replace_what_it_gave_is_refused() -> None:
             "- csv: {path: a}\n- video: {path: a.mp4}\n- csv: {path: ./a}",
             "5: csv: would write to ./a, as csv before it",
         ),
-        ("- csv: {path: '{stem}.csv'}", "3: csv: option 'path': {stem}.csv: no placeholder {stem}; there is {name}"),
+        (
+            "- csv: {path: '{stem}.csv'}",
+            "3: csv: option 'path': {stem}.csv: no placeholder {stem}; there is {name}, {time}",
+        ),
     ],
 )
 def test_outputs_are_checked_before_anything_runs(sinks: str, message: str) -> None:
     assert refusal(f"stages:\n- demo\n{sinks}").startswith(f"cafe.yaml:{message}")
+
+
+def test_frames_that_are_passed_over_must_be_bridged_at_once() -> None:
+    advice = "stages behind it would find no face there; put track right behind"
+    for behind in ("- blur", "- csv", "- emotions\n- track"):
+        text = f"stages:\n- demo\n- detect: {{every: 5}}\n{behind}"
+        assert refusal(text) == f"cafe.yaml:3: detect: passes frames over, and {advice}"
+    config.parse("stages:\n- demo\n- detect: {every: 5}\n- track\n- blur").build()
+    config.parse("stages:\n- demo\n- detect: {every: 5}").build()
+
+
+def test_a_second_search_would_undo_what_is_known() -> None:
+    text = "stages:\n- demo\n- detect\n- track\n- detect"
+    assert refusal(text) == "cafe.yaml:5: detect: must stand before track, which gives face tracks"
+
+
+def test_threads_take_no_number() -> None:
+    with pytest.raises(ConfigError, match="--set threads: is true or false"):
+        config.parse("stages: [demo]", {"threads": 0})
+
+
+def test_two_stages_of_one_file_have_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fervid.pipeline.stage._registry", {})
+
+    class Twin(Stage):
+        pass
+
+    class Other(Stage):
+        pass
+
+    register("probe_twin")(Twin)
+    register("probe_twin")(Twin)
+    with pytest.raises(ConfigError, match=r"two stages are named 'probe_twin': .*Twin and .*Other; rename one"):
+        register("probe_twin")(Other)
 
 
 def test_an_unknown_stage_is_answered_with_the_nearest_one() -> None:
@@ -262,13 +299,25 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
         ("rtsp://me:hun/t@er2@camera/live", "rtsp://***@camera/live"),
         ("http://camera/video?user=me&password=hunter2&fps=5", "http://camera/video?user=me&password=***&fps=5"),
         ("write to me@example.org", "write to me@example.org"),
+        ("http://camera/live?access_token=a_b&fps=5", "http://camera/live?access_token=***&fps=5"),
+        ("http://camera/live?authToken=ab", "http://camera/live?authToken=***"),
+        ("http://camera/live?api_key=ab", "http://camera/live?api_key=***"),
+        ("rtsp://camera/password=ab", "rtsp://camera/password=***"),
+        (
+            "rtsp://camera/user=admin_password=a_b_channel=1_stream=0.sdp?real_stream",
+            "rtsp://camera/user=admin_password=***_channel=1_stream=0.sdp?real_stream",
+        ),
+        ("keyframes=5", "keyframes=5"),
     ],
 )
 def test_passwords_are_hidden(text: str, safe: str) -> None:
     assert redact(text) == safe
 
 
-@pytest.mark.parametrize("text", ["a" * 1_000_000, "://" * 300_000, "?" * 1_000_000, "?" + "pass" * 250_000])
+LONG = ("a" * 1_000_000, "://" * 300_000, "?" * 1_000_000, "?" + "pass" * 250_000, "_" * 1_000_000, "a=" * 500_000)
+
+
+@pytest.mark.parametrize("text", LONG)
 def test_a_long_word_is_searched_for_passwords_at_once(text: str) -> None:
     began = time.process_time()
     assert redact(text) == text

@@ -9,6 +9,7 @@ import cv2
 import drawn
 import numpy as np
 import pytest
+from PIL import Image
 
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import InputError
@@ -72,6 +73,20 @@ def test_an_emotion_beside_a_train_folder_is_not_lost_in_silence(tmp_path: Path)
         read(tmp_path)
 
 
+def test_two_folders_of_one_split_are_not_halved_in_silence(tmp_path: Path) -> None:
+    for name in ("train", "val", "valid"):
+        fill(tmp_path / name, 1)
+    with pytest.raises(InputError, match="valid: is the same split as val; join them or move one elsewhere"):
+        read(tmp_path)
+
+
+def test_a_picture_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    Image.new("L", (12_000, 12_000)).save(tmp_path / NAMES[0] / "0.png")
+    with pytest.raises(InputError, match=r"0\.png: its 12000 x 12000 pixels are more than fervid reads"):
+        read(tmp_path)
+
+
 def test_any_size_becomes_one(tmp_path: Path) -> None:
     frames = read(fill(tmp_path, 1, size=(200, 100)))
     assert {frame.image.shape for frame in frames} == {(48, 48, 3)}
@@ -101,7 +116,7 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "sad" / ".DS_Store").write_text("")
     huge = b"P5 100000 100000 255\n"
     (tmp_path / NAMES[0] / "0.png").write_bytes(huge)
-    with pytest.raises(InputError, match=r"0\.png: is no picture"):
+    with pytest.raises(InputError, match=r"0\.png: is larger than fervid reads; remove it"):
         read(tmp_path)
     frames = read(tmp_path, on_error="skip")
     assert (len(frames), frames[0].source.damaged) == (12, 2)

@@ -37,10 +37,17 @@ def test_names_are_printed_as_they_are() -> None:
     assert text(out) == f"{long}: 1 frame in 2.0 s, 0 a second\n"
 
 
+def test_a_name_cannot_command_the_terminal() -> None:
+    out = console()
+    progress.summary(out, Tally(frames=1), source(name="evil\x1b]0;title\x07\x1b[2J\rm\x9b2J\n"), 2.0, looked=False)
+    assert text(out) == "evil?]0;title?[2Jm?2J\n: 1 frame in 2.0 s, 0 a second\n"
+
+
 def test_a_long_run_is_told_in_minutes() -> None:
     out = console()
     progress.summary(out, Tally(frames=6000), source(), 125.2, looked=True)
     assert text(out) == "talk: 6000 frames in 2 min 5 s, 48 a second\n  faces     none found\n"
+    assert [progress.duration(seconds) for seconds in (3.14, 59.97, 119.7)] == ["3.1 s", "1 min 0 s", "2 min 0 s"]
 
 
 def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:

@@ -60,6 +60,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("2d", "'2d' cannot name a stage; write small letters, digits and _, such as count_faces"),
         ("class", "'class' cannot name a stage; write small letters, digits and _, such as count_faces"),
         ("demo", "a stage 'demo' is there already; `fervid stages show demo` tells about it"),
+        ("numpy", "'numpy' is a module here, which numpy.py would hide; choose another name"),
         ("json", "'json' is a module of Python, which json.py would hide; choose another name"),
     ],
 )

@@ -58,6 +58,14 @@ def test_a_camera_that_is_stopped_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / "camera.txt").exists()
 
 
+def test_one_that_comes_behind_the_last_frame_cuts_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path, f"- probe_source: {{frames: 3}}\n{sink(tmp_path)}- probe_slow_end\n")
+    until(tmp_path / "probe.txt", 3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
 def test_the_second_one_does_not_wait(tmp_path: Path) -> None:
     process = start(tmp_path, f"- probe_source: {{delay: 0.01}}\n{sink(tmp_path)}- probe_pass: {{delay: 30}}\n")
     until(tmp_path / "probe.txt.part", 1)

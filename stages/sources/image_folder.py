@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -16,6 +15,7 @@ from fervid.models.crop import box_of_face_image, crop
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.sources.decoding.pictures import decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,11 @@ class ImageFolder(Stage):
         """All pictures in a fixed order, split as the folders say or by share."""
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such folder")
-        folders = {SPLITS[f.name.lower()]: f for f in _folders(self.path) if f.name.lower() in SPLITS}
+        folders: dict[Split, Path] = {}
+        for one in (folder for folder in _folders(self.path) if folder.name.lower() in SPLITS):
+            other = folders.setdefault(SPLITS[one.name.lower()], one)
+            if other is not one:
+                raise InputError(f"{one}: is the same split as {other.name}; join them or move one elsewhere")
         loose = [f for f in _folders(self.path) if f.name.lower() in LABELS]
         if "train" in folders and loose:
             raise InputError(f"{loose[0]}: lies beside {folders['train'].name}, not in it; move it there or elsewhere")
@@ -116,19 +120,16 @@ class ImageFolder(Stage):
         return [item._replace(split="validation") if item.path in chosen else item for item in items]
 
     def _read(self, path: Path, source: Source) -> NDArray[np.uint8] | None:
-        import cv2
         import numpy as np
 
-        grey = None
-        with suppress(OSError, cv2.error):
-            grey = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+        grey, objection = decode(path, grey=True)
         if grey is None:
             if self.on_error == "stop":
-                raise InputError(f"{path}: is no picture; remove it, or on_error: skip passes it over")
+                raise InputError(f"{path}: {objection}; remove it, or on_error: skip passes it over")
             source.damaged += 1
             return None
         height, width = grey.shape
-        face = crop(grey, box_of_face_image(width, height), None, self.size)  # type: ignore[arg-type]
+        face = crop(grey, box_of_face_image(width, height), None, self.size)
         return np.repeat(face[:, :, None], 3, axis=2)
 
 

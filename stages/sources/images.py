@@ -6,10 +6,9 @@ import glob
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Gt
 
@@ -17,14 +16,9 @@ from fervid.pipeline.endings import PICTURES
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from fervid.stages.sources.decoding.pictures import decode
 
 log = logging.getLogger(__name__)
-MAX_PIXELS = 1 << 26
-"""Of one picture; a small file can claim to be huge."""
 
 
 @register("images")
@@ -59,8 +53,10 @@ class Images(Stage):
         """Every picture that can be read; the first reading counts the damage and tells of it."""
         index = 0
         for path in paths:
-            image = _read(path, quiet=not first)
+            image, objection = decode(path)
             if image is None:
+                if first:
+                    log.warning("%s: %s; passed over", path, objection)
                 source.damaged += first
                 continue
             if not index:
@@ -92,32 +88,3 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Sort numbers in names by their value."""
     parts = re.split(r"([0-9]+)", str(path))
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(path)
-
-
-def _read(path: Path, *, quiet: bool) -> NDArray[np.uint8] | None:
-    """Height x width x 3, BGR, upright as its EXIF says; None, and a warning, where that cannot be."""
-    import cv2
-    import numpy as np
-
-    image = None
-    reason = _objection(path)
-    if not reason:
-        with suppress(OSError, cv2.error):
-            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if image is None and not quiet:
-        log.warning("%s: %s; passed over", path, reason or "cannot be read as a picture")
-    return None if image is None else np.ascontiguousarray(image, np.uint8)
-
-
-def _objection(path: Path) -> str | None:
-    """Why a picture is not to be decoded, judged by its head."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as head:
-            width, height = head.size
-    except Image.DecompressionBombError:
-        return "is larger than fervid reads"
-    except (OSError, UnidentifiedImageError, ValueError):
-        return "cannot be read as a picture"
-    return f"its {width} x {height} pixels are more than fervid reads" if width * height > MAX_PIXELS else None

@@ -1,0 +1,50 @@
+"""Decode a picture's file, unless it would fill the memory."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_PIXELS = 1 << 26
+"""Of one picture; a small file can claim to be huge."""
+
+
+class Decoded(NamedTuple):
+    """A picture, or why there is none."""
+
+    image: NDArray[np.uint8] | None
+    objection: str = ""
+
+
+def decode(path: Path, *, grey: bool = False) -> Decoded:
+    """Height x width x 3, BGR, or height x width; upright as its EXIF says."""
+    import cv2
+    import numpy as np
+
+    if objection := _objection(path):
+        return Decoded(None, objection)
+    with suppress(OSError, cv2.error):
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+        if image is not None:
+            return Decoded(np.ascontiguousarray(image, np.uint8))
+    return Decoded(None, "cannot be read as a picture")
+
+
+def _objection(path: Path) -> str:
+    """Why a picture is not to be decoded, judged by its head."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as head:
+            width, height = head.size
+    except Image.DecompressionBombError:
+        return "is larger than fervid reads"
+    except (OSError, UnidentifiedImageError, ValueError):
+        return "cannot be read as a picture"
+    return f"its {width} x {height} pixels are more than fervid reads" if width * height > MAX_PIXELS else ""
