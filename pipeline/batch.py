@@ -23,6 +23,9 @@ class Job:
 
     path: Path
     label: str
+    """What the person at the terminal calls it."""
+    title: str
+    """What its results call it: with its folders, as its outputs lie."""
     text: str
     origin: str
     overrides: dict[str, Any]
@@ -60,6 +63,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
             Job(
                 path=source,
                 label=_label(source),
+                title=place.relative_to(out).as_posix(),
                 text=text,
                 origin=str(path),
                 overrides={**settings, option: str(source), **{key: str(to) for key, to in made.items()}},

@@ -87,6 +87,8 @@ class Source:
     live: bool = False
     path: Path | None = None
     """The file or folder that was read; None for cameras."""
+    title: str | None = None
+    """In a batch the name that no other input has: with its folders, as its outputs lie."""
     length: int | None = None
     """Frames expected, for progress; an estimate where the container only estimates."""
     dropped: int = 0

@@ -39,9 +39,12 @@ class Pipeline:
     ...     print(frame.time, [face.emotion for face in frame.faces])
     """
 
-    def __init__(self, stages: Sequence[Stage], *, threads: bool = True, profile: bool = False) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], *, threads: bool = True, profile: bool = False, title: str | None = None
+    ) -> None:
         self.stages = tuple(stages)
         self.threads = threads
+        self.title = title
         self.timings = [Timing(stage.name) for stage in stages] if profile else None
         self.source: Source | None = None
         """The input, once a run has read its first frame."""
@@ -112,6 +115,7 @@ class Pipeline:
                 self.source = frame.source
                 frame.source.provenance["config"] = config.resolved(self.stages)
                 frame.source.stopping = self._stop
+                frame.source.title = self.title
                 told = True
             if self._stop.is_set():
                 if not frame.source.live:

@@ -158,7 +158,7 @@ def _done(job: Job, lines: _Lines) -> Result:
     source: Source | None = None
     try:
         written = config.parse(job.text, job.overrides, job.origin)
-        pipeline = Pipeline(written.build(), threads=written.threads)
+        pipeline = Pipeline(written.build(), threads=written.threads, title=job.title)
         with graceful(pipeline.stop):
             reported, since = began, 0
             for _ in pipeline:

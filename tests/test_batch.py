@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import footage
 import pytest
 from click.testing import CliRunner, Result
 
@@ -180,6 +181,18 @@ def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
     assert written_to == "  written   out"
     assert outputs(folder / "out") == ["a.txt", "p1/b.txt", "p2/b.MOV.txt", "p2/b.mp4.txt"]
     assert (folder / "out" / "a.txt").read_text() == "0\n1\n2\n3\n"
+
+
+def test_results_tell_inputs_of_one_name_apart(folder: Path) -> None:
+    for path in ("p1/one/b.mp4", "p2/two/b.mp4"):
+        (folder / path).parent.mkdir(parents=True)
+        footage.make(folder / path, seconds=0.1, size="64x64")
+    config = folder / "b.yaml"
+    config.write_text("stages:\n- file\n- csv\n")
+    done = CliRunner().invoke(app, ["batch", str(config), "p1", "p2", "--out", "out"])
+    assert done.exit_code == 0, done.output
+    tables = [path.read_text().splitlines()[1] for path in sorted((folder / "out").rglob("*.csv"))]
+    assert [line.partition(",")[0] for line in tables] == ["p1/one/b", "p2/two/b"]
 
 
 def test_a_missing_file_fails_alone(folder: Path) -> None:

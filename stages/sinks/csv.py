@@ -33,7 +33,7 @@ QUALITY = {
     "roll": "tilt of the eye line, degrees, positive clockwise",
 }
 COLUMNS = {
-    "source": "name of the input; of a folder of pictures, of the picture",
+    "source": "name of the input, in a batch with its folders; of a folder of pictures, of the picture",
     "frame": "index of the frame, from 0",
     "time_s": "presentation time in the container, seconds; of a live source, since its first frame",
     "wall_time": "UTC time of capture, ISO 8601; live sources only",
@@ -74,14 +74,13 @@ class Csv(Stage):
         if frame is None:
             return
         path, source, count = resolve(self.path, frame.source), frame.source, 0
-        name = _cell(source.name)
+        name = _cell(source.title or source.name)
         try:
             with output(path, source) as part, part.open("wb", buffering=0) as file:
                 _append(file, ",".join(COLUMNS) + "\n")
                 while frame is not None:
-                    _append(
-                        file, "".join(f"{_cell(frame.name) if frame.name else name},{row}\n" for row in rows(frame))
-                    )
+                    cell = _cell("/".join(filter(None, (source.title, frame.name)))) if frame.name else name
+                    _append(file, "".join(f"{cell},{row}\n" for row in rows(frame)))
                     count += 1
                     yield frame
                     frame = next(stream, None)
