@@ -34,7 +34,8 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether all of its outputs are there: an earlier batch made them, and only whole ones have their names."""
-        return bool(self.outputs) and all(path.exists() for path in self.outputs)
+        patterns = (glob.escape(str(path)).replace("{time}", "*") for path in self.outputs)
+        return bool(self.outputs) and all(glob.glob(pattern) for pattern in patterns)
 
 
 def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Path) -> list[Job]:

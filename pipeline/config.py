@@ -255,11 +255,15 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
                 raise entry.error(f"stands here twice, and the second would replace {given}; remove one")
             raise entry.error(f"must stand before {facts[fact]}, which gives {given}")
         facts |= dict.fromkeys(stage.gives, entry.name)
-    for stage, behind, entry in zip(stages, stages[1:], entries, strict=False):
-        if stage.gaps and "faces.track" not in behind.gives:
-            raise entry.error(
-                "passes frames over, and stages behind it would find no face there; put track right behind"
-            )
+    for number, (stage, entry) in enumerate(zip(stages, entries, strict=True)):
+        if stage.gaps and (other := _first_in_the_dark(stages[number + 1 :])):
+            raise entry.error(f"passes frames over, in which {other.name} would miss faces; put track between them")
+
+
+def _first_in_the_dark(stages: Sequence[Stage]) -> Stage | None:
+    """What shows, keeps or hides faces before tracks bridge the frames that were passed over."""
+    bridge = next((number for number, stage in enumerate(stages) if "faces.track" in stage.gives), len(stages))
+    return next((stage for stage in stages[:bridge] if stage.output or "image.changed" in stage.gives), None)
 
 
 def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:

@@ -2,23 +2,17 @@
 
 import re
 
-NAME = re.compile(r"(?<![A-Za-z])([A-Za-z]+)=")
-"""Of a parameter in a URL: what stands before `=`, as `token` in ?access_token=, /token= and _token=."""
-SECRET = re.compile(r"pass|pwd|token|(key|secret)$", re.IGNORECASE)
-VALUE = re.compile(r"((?!_[A-Za-z]+=)[^&\s])*")
-"""Up to the next parameter; some cameras have `_` between them."""
+SECRET = re.compile(r"pass|pwd|token|secret|key$", re.IGNORECASE)
+IN_PATH = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[0-9_]*=")
+"""The name of a parameter in the path of a URL, where some cameras take them: /user=admin_password=1234_channel=1."""
+VALUE = re.compile(r"((?!_[A-Za-z]+=)[^&])*")
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def redact(text: str) -> str:
     """Hide what stands before the last @ of a URL, and values of parameters that are named as a secret is."""
-    text, parts, done = re.sub(r"\S+", _without_user, text), [], 0
-    for name in NAME.finditer(text):
-        if name.start() >= done and SECRET.search(name[1]):
-            value = VALUE.match(text, name.end())
-            parts.append(f"{text[done : name.end()]}***")
-            done = value.end() if value else name.end()
-    return "".join(parts) + text[done:]
+    text = re.sub(r"\S+", _without_secrets, text)
+    return re.sub(r"([?&](\w+)=)[^&\s]*", lambda it: f"{it[1]}***" if SECRET.search(it[2]) else it[0], text)
 
 
 def plain(text: str) -> str:
@@ -26,9 +20,23 @@ def plain(text: str) -> str:
     return UNSEEN.sub("?", text)
 
 
-def _without_user(word: re.Match[str]) -> str:
+def _without_secrets(word: re.Match[str]) -> str:
     scheme, slashes, rest = word[0].partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else word[0]
+    if not slashes:
+        return word[0]
+    user, at, rest = rest.rpartition("@")
+    path, question, query = rest.partition("?")
+    return f"{scheme}://{'***@' if user or at else ''}{_hidden(path)}{question}{query}"
+
+
+def _hidden(path: str) -> str:
+    parts, done = [], 0
+    for name in IN_PATH.finditer(path):
+        if name.start() >= done and SECRET.search(name[1]):
+            value = VALUE.match(path, name.end())
+            parts.append(f"{path[done : name.end()]}***")
+            done = value.end() if value else name.end()
+    return "".join(parts) + path[done:]
 
 
 def sentence(error: BaseException) -> str:

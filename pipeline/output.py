@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -33,7 +34,10 @@ def resolve(template: str, source: Source, **others: str) -> Path:
 
 def harmless(name: str) -> str:
     """Return the name with what could leave a folder, or what no file of ours can be called, made plain."""
-    plain = re.sub(r"[^\w.,+=@ -]", "_", name).encode()[:LONGEST].decode(errors="ignore").strip(". ")
+    plain = re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ")
+    if len(plain.encode()) > LONGEST:
+        own = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+        plain = f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}_{own}"
     return re.sub(r"\.(part|partial)$", r"_\1", plain, flags=re.IGNORECASE) or "unnamed"
 
 
@@ -66,6 +70,8 @@ def output(path: Path, source: Source) -> Iterator[Path]:
             yield part
         except BaseException as error:
             stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
             _keep(part, path if stopped and source.live else partial(path), source)
             if isinstance(error, OSError):
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -86,16 +92,26 @@ def _held(path: Path, part: Path, source: Source) -> Iterator[None]:
                 raise OutputError(f"{path}: would overwrite the input; write to another name")
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
-        if source.live and path.exists():
-            raise OutputError(f"{path}: is there, and no camera shows it again; put {{time}} into the name")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("ab")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
     with file:
-        if not _lock(file):
+        if not _lock(file) or not part.exists():
             raise OutputError(f"{path}: another stage or run is writing it; write to another name")
+        if source.live and (there := _irreplaceable(path, part)):
+            if not part.stat().st_size:
+                part.unlink()
+            raise OutputError(
+                f"{there}: is there, and no camera shows it again; move it, or put {{time}} into the name"
+            )
         yield
+
+
+def _irreplaceable(path: Path, part: Path) -> Path | None:
+    """What an earlier run recorded, whole or not; `part`, while it is empty, is our own."""
+    names = (path, partial(path), *((part,) if part.stat().st_size else ()))
+    return next((name for name in names if name.exists()), None)
 
 
 def _lock(file: IO[bytes]) -> bool:
@@ -123,15 +139,13 @@ def partial(path: Path) -> Path:
 
 
 def _keep(part: Path, final: Path, source: Source) -> None:
-    """Give the file its name; one that is empty was never begun and goes.
+    """Give the file its name.
 
     Raises:
         OutputError: the folder went away or was closed to writing meanwhile.
     """
     try:
-        if part.exists() and not part.stat().st_size:
-            part.unlink()
-        elif part.exists():
+        if part.exists():
             part.replace(final)
             source.outputs.append(final)
     except OSError as error:

@@ -52,6 +52,8 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
         except KeyboardInterrupt:
             if not caught.number:
                 raise
+            ended = {result.label for result in results}
+            results += [Result(job.label, stopped=True) for job in jobs if job.label not in ended]
     if not quiet or any(result.error for result in results):
         progress.batch_summary(console, results, out, perf_counter() - began)
     return caught.exit_code or (SOME_FAILED if any(result.error for result in results) else 0)

@@ -52,11 +52,11 @@ class Stage:
     output: ClassVar[str | None] = None
     """The option of a sink that names its file or folder; `fervid batch` puts it under its output folder."""
     placeholders: ClassVar[tuple[str, ...]] = ()
-    """What that option may hold in braces beside `{name}`."""
+    """What that option may hold in braces beside `{name}` and `{time}`."""
 
     @property
     def gaps(self) -> bool:
-        """Whether it passes frames over; the stage behind it must then be one that gives tracks, which bridge them."""
+        """Whether it leaves out faces of some frames; tracks must bridge these before faces are shown or kept."""
         return False
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:

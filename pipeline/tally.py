@@ -32,7 +32,9 @@ def losses(source: Source, frames: int) -> list[str]:
     """Say, one sentence each, what of the input is not in the outputs."""
     of = f" of about {source.length}" if source.length else ""
     sentences = []
-    if source.cut == "interrupted":
+    if source.cut == "interrupted" and frames == source.length:
+        sentences.append("stopped behind the last frame, before all was done")
+    elif source.cut == "interrupted":
         sentences.append(f"stopped after {frames}{of} frames")
     elif source.cut:
         sentences.append(f"the input ends early ({source.cut}): {frames}{of} frames")

@@ -233,6 +233,13 @@ def test_what_is_done_is_skipped_if_asked_for(folder: Path) -> None:
     assert (folder / "out" / "a.txt").stat().st_mtime_ns > first
 
 
+def test_what_is_done_is_known_by_any_time(folder: Path) -> None:
+    sink = "- probe_sink: {path: 'out/{name}_{time}.txt'}\n"
+    assert call(folder, sink, "talks/a.mp4", "--out", "out").exit_code == 0
+    done = call(folder, sink, "talks/a.mp4", "talks/notes.txt", "--out", "out", "--skip-done")
+    assert done.stderr.startswith("fervid: 1 of 2 inputs are done already\n")
+
+
 def test_nothing_is_called_written_where_nothing_is(folder: Path) -> None:
     done = call(folder, SINK, "talks/none.mp4", "--out", "nowhere")
     assert "nowhere" not in done.stderr
@@ -290,7 +297,7 @@ def test_asked_twice_it_does_not_wait_and_still_sums_up(folder: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 143
-    assert "inputs done" in errors
+    assert "0 of 5 inputs done, 5 stopped: " in errors
 
 
 def test_a_terminal_that_goes_away_stops_all_in_order(folder: Path) -> None:

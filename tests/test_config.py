@@ -136,13 +136,13 @@ def test_outputs_are_checked_before_anything_runs(sinks: str, message: str) -> N
     assert refusal(f"stages:\n- demo\n{sinks}").startswith(f"cafe.yaml:{message}")
 
 
-def test_frames_that_are_passed_over_must_be_bridged_at_once() -> None:
-    advice = "stages behind it would find no face there; put track right behind"
-    for behind in ("- blur", "- csv", "- emotions\n- track"):
+def test_frames_that_are_passed_over_are_bridged_before_they_are_shown_or_kept() -> None:
+    for behind, name in (("- blur", "blur"), ("- csv", "csv"), ("- emotions\n- draw\n- track", "draw")):
         text = f"stages:\n- demo\n- detect: {{every: 5}}\n{behind}"
-        assert refusal(text) == f"cafe.yaml:3: detect: passes frames over, and {advice}"
-    config.parse("stages:\n- demo\n- detect: {every: 5}\n- track\n- blur").build()
-    config.parse("stages:\n- demo\n- detect: {every: 5}").build()
+        advice = f"in which {name} would miss faces; put track between them"
+        assert refusal(text) == f"cafe.yaml:3: detect: passes frames over, {advice}"
+    for behind in ("- track\n- blur\n- csv", "- quality\n- track\n- csv", "- quality"):
+        config.parse(f"stages:\n- demo\n- detect: {{every: 5}}\n{behind}").build()
 
 
 def test_a_second_search_would_undo_what_is_known() -> None:
@@ -307,7 +307,10 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
             "rtsp://camera/user=admin_password=a_b_channel=1_stream=0.sdp?real_stream",
             "rtsp://camera/user=admin_password=***_channel=1_stream=0.sdp?real_stream",
         ),
-        ("keyframes=5", "keyframes=5"),
+        ("http://camera/live?user=me&password1=ab&pass_2=cd", "http://camera/live?user=me&password1=***&pass_2=***"),
+        ("http://camera/live?access_token=eyJh_Qw==&fps=5", "http://camera/live?access_token=***&fps=5"),
+        ("camera.cgi?key=ab: no such file", "camera.cgi?key=*** no such file"),
+        ("/data/key=2/talk.mp4: no such file", "/data/key=2/talk.mp4: no such file"),
     ],
 )
 def test_passwords_are_hidden(text: str, safe: str) -> None:

@@ -113,7 +113,7 @@ def test_a_place_that_cannot_be_written_is_an_error_at_once(tmp_path: Path) -> N
         ("{name}", "out/_name_.csv"),
         ("talk.partial", "out/talk_partial.csv"),
         ("talk.PART", "out/talk_PART.csv"),
-        ("я" * 123, f"out/{'я' * 100}.csv"),
+        ("я" * 123, f"out/{'я' * 95}_5e340302.csv"),
     ],
 )
 def test_a_name_cannot_leave_its_folder(name: str, path: str) -> None:
@@ -143,11 +143,21 @@ def test_the_time_is_when_the_source_was_opened() -> None:
     assert resolve("out/{name}_{time}.csv", opened) == Path("out/talk_2026-03-01_09-05-07.csv")
 
 
-def test_a_recording_of_a_camera_is_never_replaced(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", source(live=True))
-    with pytest.raises(OutputError, match=r"a\.csv: is there, and no camera shows it again; put {time} into the name"):
+@pytest.mark.parametrize("name", ["a.csv", "a.partial.csv", "a.csv.part"])
+def test_a_recording_of_a_camera_is_never_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("three hours")
+    with pytest.raises(OutputError, match=f"{name}: is there, and no camera shows it again; move it, or put {{time}}"):
         write(tmp_path / "a.csv", source(live=True))
-    assert (tmp_path / "a.csv").read_text() == "word"
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir() if path.stat().st_size] == [
+        (name, "three hours")
+    ]
+
+
+def test_nothing_to_write_is_a_whole_output(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("old")
+    with output(tmp_path / "a.csv", source()):
+        pass
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.csv", "")]
 
 
 def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:

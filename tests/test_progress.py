@@ -68,6 +68,7 @@ def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
         ({}, []),
         ({"length": 90}, []),
         ({"cut": "interrupted", "length": 90}, ["stopped after 60 of about 90 frames"]),
+        ({"cut": "interrupted", "length": 60}, ["stopped behind the last frame, before all was done"]),
         ({"cut": "truncated"}, ["the input ends early (truncated): 60 frames"]),
         ({"damaged": 1}, ["1 damaged packet or image passed over"]),
         ({"dropped": 40}, ["40 frames (40%) dropped to keep up with the source"]),

@@ -142,6 +142,7 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
     for frame in Pipeline.load(config(tmp_path, options)):
         if frame.index == 0:
             threading.Thread(target=_stop_after_an_epoch, args=(last, frame.source.stopping)).start()
+    assert frame.source.cut == "interrupted"
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
     assert digest(train(tmp_path, **options)) == digest(whole)
@@ -166,6 +167,7 @@ def test_a_stop_while_teachers_read_ends_it(tmp_path: Path, caplog: pytest.LogCa
     finally:
         training.removeHandler(listen)
     assert "training stopped before its first epoch was whole" in caplog.text
+    assert frame.source.cut == "interrupted"
 
 
 def _stop_after_an_epoch(last: Path, stopping: threading.Event) -> None:

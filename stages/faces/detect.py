@@ -38,7 +38,7 @@ class Detect(Stage):
     """`short` finds near faces, from a tenth of the picture's width on; `full` small ones too, from 6 % on, but misses
     some near ones; `auto` adds `full` to `short` where that is not sure of a face, and for a look once a second."""
     every: Annotated[int, Ge(1)] = 1
-    """Search one frame in so many; `track`, right behind it, bridges the others."""
+    """Search one frame in so many; `track` bridges the others."""
     model: Path | None = None
     """A short-range .tflite instead of the one in mediapipe."""
 

@@ -144,6 +144,8 @@ class Train(Stage):
             log.warning("train: the reading was stopped, so nothing was learned")
         else:
             self._train(session, source.stopping if source else Event())
+            if source and not session.weights.exists():
+                source.cut = "interrupted"
 
     def _recipe(self) -> dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}

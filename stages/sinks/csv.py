@@ -33,7 +33,7 @@ QUALITY = {
     "roll": "tilt of the eye line, degrees, positive clockwise",
 }
 COLUMNS = {
-    "source": "name of the input, in a batch with its folders; of a folder of pictures, of the picture",
+    "source": "name of the input; of several pictures, of the picture; in a batch, with its folders",
     "frame": "index of the frame, from 0",
     "time_s": "presentation time in the container, seconds; of a live source, since its first frame",
     "wall_time": "UTC time of capture, ISO 8601; live sources only",

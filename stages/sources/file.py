@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.sources.decoding.opening import SIDE, check, open_video, video_stream
-from fervid.stages.sources.decoding.pixels import bgr, square, upright
+from fervid.stages.sources.decoding.opening import check, open_video, video_stream
+from fervid.stages.sources.decoding.pixels import SIDE, bgr, square, upright
 from fervid.stages.sources.decoding.reading import Clock, Tally, decoded
 
 if TYPE_CHECKING:

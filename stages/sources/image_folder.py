@@ -90,7 +90,7 @@ class ImageFolder(Stage):
                 yield Frame(index, float(index), image, source, [Face(box, 1.0, framed=True)], target=target)
                 index += 1
         if source.damaged:
-            log.warning("%s: %d files that are no pictures were skipped", self.path, source.damaged)
+            log.warning("%s: %d files that cannot be read as pictures were skipped", self.path, source.damaged)
         if not index:
             raise InputError(f"{self.path}: holds no picture" + f" of the {self.split} split" * (self.split != "all"))
 

@@ -61,7 +61,8 @@ class Images(Stage):
                 continue
             if not index:
                 source.height, source.width = image.shape[:2]
-            yield Frame(index, index / self.fps, image, source, name=path.name)
+            name = path.name if len(paths) > 1 else None
+            yield Frame(index, index / self.fps, image, source, name=name)
             index += 1
 
 

@@ -17,8 +17,7 @@ from annotated_types import Gt
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.stage import Stage, register, stopping
-from fervid.stages.sources.decoding.opening import MAX_PIXELS
-from fervid.stages.sources.decoding.pixels import bgr
+from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
 
 if TYPE_CHECKING:
     import av

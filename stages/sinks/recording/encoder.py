@@ -20,7 +20,7 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 TICKS = {"h264": 360_000, "mpeg4": 60_000}
 """Ticks a second. Those of H.264 hold 24, 25 and 30 frames a second, the same / 1.001, milliseconds and 1/90000 s
 exactly; MPEG-4 allows 65,535 at most."""
-LARGEST = {"h264": 16_384, "mpeg4": 8_191}
+LARGEST = {"h264": 16_384, "mpeg4": 8_190}
 """Pixels a side."""
 LOCAL = {"protocol_whitelist": "file"}
 LIMITED, BT709, BT601, RGB = 1, 1, 6, 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fervid.pipeline.endings import PICTURES
 from fervid.pipeline.errors import InputError
+from fervid.stages.sources.decoding.pixels import MAX_PIXELS, SIDE
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -17,8 +18,6 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,asf,ogg,ivf,m4v,mxf,apng,mjpeg,h264,hevc"
 )
 """Containers that hold their pictures themselves; playlists, which name other files, are not among them."""
-SIDE = 8192
-MAX_PIXELS = SIDE * SIDE
 COVER = 1024
 """The container's mark of a picture that goes with music."""
 

@@ -7,12 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from fervid.stages.sources.decoding.pixels import MAX_PIXELS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-MAX_PIXELS = 1 << 26
-"""Of one picture; a small file can claim to be huge."""
 
 
 class Decoded(NamedTuple):

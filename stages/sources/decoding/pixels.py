@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+SIDE = 8192
+MAX_PIXELS = SIDE * SIDE
+"""Of one picture; a small file can claim to be huge."""
 WIDEST = 3
 """Times that a pixel may be wider than high, or higher than wide; a file that says more is not believed."""
 FULL_RANGE = 2
@@ -32,13 +35,18 @@ def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
 
 
 def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint8]:
-    """Stretch pixels that are not square along their shorter side, as players do; `aspect` is width by height."""
+    """Stretch pixels that are not square along their shorter side, as players do; `aspect` is width by height.
+
+    Pictures that would become too large stay as they are.
+    """
     import cv2
 
     if not aspect or aspect == 1 or not 1 / WIDEST <= aspect <= WIDEST:
         return image
     (height, width), stretch = image.shape[:2], float(aspect)
     size = (round(width * stretch), height) if stretch > 1 else (width, round(height / stretch))
+    if size[0] * size[1] > MAX_PIXELS:
+        return image
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
