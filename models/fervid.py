@@ -23,17 +23,12 @@ class Excite(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(channels, channels // reduction)
-        self.excite = nn.Linear(channels // reduction, channels)
+        self.squeeze = nn.Conv2d(channels, channels // reduction, 1)
+        self.excite = nn.Conv2d(channels // reduction, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = torch.sigmoid(self.excite(torch.relu(self.squeeze(_pooled(x)))))
-        rows = weights.view(-1, 1, 1, self.excite.out_features)
-        return x * rows.permute(0, 3, 1, 2)  # where channels lie last, as in 8 bits, nothing is copied
-
-
-def _pooled(x: Tensor) -> Tensor:
-    return functional.adaptive_avg_pool2d(x, 1).flatten(1)
+        mean = functional.adaptive_avg_pool2d(x, 1)
+        return x * torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))
 
 
 class Block(nn.Module):
@@ -93,7 +88,8 @@ class Fervid(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """N x 160 numbers that describe the face; in training some of them are dropped."""
-        dropped: Tensor = self.dropout(_pooled(self.blocks(self.stem(x))))
+        mean = functional.adaptive_avg_pool2d(self.blocks(self.stem(x)), 1)
+        dropped: Tensor = self.dropout(mean.flatten(1))
         return dropped
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 CALIBRATION = 512
 """Faces that ranges are measured on."""
 
-SMALL = 1 << 16
-"""Weights of a dense layer below which turning its numbers into integers and back costs more than it gains."""
-
 
 def to_int8(blob: bytes, crops: NDArray[np.uint8], card: Card) -> bytes:
     """Return the network with weights and activations as 8-bit integers, their ranges measured on N x size x size."""
@@ -42,7 +39,7 @@ def to_int8(blob: bytes, crops: NDArray[np.uint8], card: Card) -> bytes:
             _Batches(crops, card),
             per_channel=True,
             reduce_range=True,  # 7 bits a weight: with 8, processors without VNNI run over in silence
-            nodes_to_exclude=_better_in_float(model.graph),
+            nodes_to_exclude=_of_one_channel(model.graph),
             **kinds,
         )
         return made.read_bytes()
@@ -96,20 +93,10 @@ def _is_pointwise(node: onnx.NodeProto) -> bool:
     return node.op_type == "Conv" and how["kernel_shape"] == [1, 1] == how["strides"] and not any(how["pads"])
 
 
-def _better_in_float(graph: onnx.GraphProto) -> list[str]:
-    """Names of convolutions of one channel, of small dense layers, and of what brings and takes their few numbers."""
-    shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    names: list[str] = []
-    few: set[str] = set()
-    for node in graph.node:
-        shape = shapes.get(node.input[1], []) if len(node.input) > 1 else []
-        lean = node.op_type == "Conv" and shape[1:2] == [1]
-        small = node.op_type == "Gemm" and 0 < prod(shape) < SMALL
-        if small:
-            few |= {node.input[0], node.output[0]}
-        if lean or small or (node.op_type == "Sigmoid" and node.input[0] in few):
-            names.append(node.name)
-    return names + [node.name for node in graph.node if node.op_type == "Flatten" and node.output[0] in few]
+def _of_one_channel(graph: onnx.GraphProto) -> list[str]:
+    """Names of convolutions so small that turning their numbers into integers costs more than it gains."""
+    channels = {tensor.name: tensor.dims[1] for tensor in graph.initializer if len(tensor.dims) > 1}
+    return [node.name for node in graph.node if node.op_type == "Conv" and channels.get(node.input[1]) == 1]
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -118,17 +118,21 @@ def _measured(model: Path, data: dict[str, Any], out: Path, head: Head = "labels
     return splits
 
 
-def _speeds(files: list[Path], repeats: int = 500) -> dict[str, dict[str, Any]]:
-    """Milliseconds a face on one thread, one face at a time, the files by turns: the medians."""
+def _speeds(files: list[Path], turns: int = 30, faces: int = 20) -> dict[str, dict[str, Any]]:
+    """Milliseconds a face on one thread, one face at a time, the files by turns of some faces: the medians.
+
+    With turns of one face each file would be measured with its weights out of the cache.
+    """
     import numpy as np
 
     timed: list[tuple[Classifier, list[float]]] = [(open_classifier(file), []) for file in files]
-    for _ in range(repeats):
+    for _ in range(turns):
         for classify, times in timed:
             face = np.full((1, classify.card.size, classify.card.size), 128, np.uint8)
-            start = time.perf_counter()
-            classify(face)
-            times.append(1000 * (time.perf_counter() - start))
+            for _ in range(faces):
+                start = time.perf_counter()
+                classify(face)
+                times.append(1000 * (time.perf_counter() - start))
     return {
         file.name: {"runtime": classify.runtime, "ms_per_face": round(float(np.median(times)), 3)}
         for file, (classify, times) in zip(files, timed, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fervid.pipeline import Stage, config, register
+from fervid.pipeline import config
 from fervid.pipeline.errors import ConfigError, redact
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -153,21 +153,6 @@ def test_a_second_search_would_undo_what_is_known() -> None:
 def test_threads_take_no_number() -> None:
     with pytest.raises(ConfigError, match="--set threads: is true or false"):
         config.parse("stages: [demo]", {"threads": 0})
-
-
-def test_two_stages_of_one_file_have_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fervid.pipeline.stage._registry", {})
-
-    class Twin(Stage):
-        pass
-
-    class Other(Stage):
-        pass
-
-    register("probe_twin")(Twin)
-    register("probe_twin")(Twin)
-    with pytest.raises(ConfigError, match=r"two stages are named 'probe_twin': .*Twin and .*Other; rename one"):
-        register("probe_twin")(Other)
 
 
 def test_an_unknown_stage_is_answered_with_the_nearest_one() -> None:

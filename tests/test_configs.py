@@ -26,7 +26,7 @@ def test_it_says_how_to_run_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "recipe"), [("fervid", "settle_fervid"), *((name, f"train_{name}") for name in SMALL)]
+    ("network", "recipe"), [("fervid", "mean_fervid"), *((name, f"train_{name}") for name in SMALL)]
 )
 def test_what_ships_was_trained_by_its_recipe(network: str, recipe: str) -> None:
     (path,) = (path for path in CONFIGS if path.stem == recipe)

@@ -130,8 +130,8 @@ def test_an_option_of_a_type_that_yaml_cannot_give_is_explained(monkeypatch: pyt
 def test_two_stages_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="'demo' is a stage of fervid; choose another name"):
         register("demo")(Sample)
-    other = type("Other", (Stage,), {"__module__": "elsewhere"})
-    with pytest.raises(
-        ConfigError, match=r"two stages are named 'test_options': .*test_options and elsewhere; rename one"
-    ):
-        register("test_options")(other)
+    for module in ("elsewhere", Sample.__module__):
+        other = type("Other", (Stage,), {"__module__": module})
+        both = rf"two stages are named 'test_options': .*test_options\.Sample and {module}\.Other; rename one"
+        with pytest.raises(ConfigError, match=both):
+            register("test_options")(other)
