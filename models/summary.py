@@ -32,13 +32,20 @@ def _head(path: Path, card: Card) -> str:
     ]
     if faces := _row(card.data, "train").get("faces"):
         until = str(card.trained.get("finished", ""))[:10]
-        begun = ", begun with trained weights" if "before" in card.trained else ""
-        epochs = f"{card.epochs} epochs" if card.epochs else "no epoch of its own"
-        lines.append(f"  learned  {_as(faces, ',')} faces, {epochs}, until {until}{begun}")
+        lines.append(f"  learned  {_as(faces, ',')} faces, {_epochs(card)}, until {until}")
     if speeds := _row(card.figures, "speed"):
         times = (f"{file} {_as(_row(speeds, file).get('ms_per_face'), '.2f')} ms" for file in speeds)
         lines.append(f"  takes    {', '.join(times)} a face on one thread")
     return "\n".join(lines)
+
+
+def _epochs(card: Card) -> str:
+    """Of all trainings that led to it; a mean of weights is none."""
+    before = card.trained.get("before")
+    rows = [row for row in before if isinstance(row, dict)] if isinstance(before, list) else []
+    every = (card.epochs, *(row.get("epochs") for row in rows))
+    counts = [count for count in every if isinstance(count, int) and count]
+    return f"{sum(counts)} epochs" + f" in {len(counts)} trainings" * (len(counts) > 1)
 
 
 def _row(table: dict[str, Any], name: str) -> dict[str, Any]:

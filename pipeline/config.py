@@ -229,17 +229,22 @@ def _build(entry: Entry) -> Stage:
         cls = find(entry.name)
     except Exception as error:
         raise entry.error(f"cannot be loaded: {type(error).__name__}: {error}") from error
+    if cls is None and " - " in entry.name:
+        raise ConfigError(f"{entry.place}: {entry.name!r} is more than one stage; begin each as far right as the first")
     if cls is None:
         known = names()
         raise ConfigError(
             f"{entry.place}: no stage {entry.name!r}{options.suggest(entry.name, known)} (there is {_list(known)})"
         )
+    if cls.run is Stage.run:
+        raise entry.error(f"its class {cls.__name__} has no method `run`")
     try:
         return options.build(cls, entry.options)
     except options.OptionError as error:
         raise entry.error(str(error), error.option) from None
     except FervidError as error:
-        raise entry.error(str(error)) from error
+        to_blame = (option for option, value in entry.options.items() if str(value) and str(value) in str(error))
+        raise entry.error(str(error), next(to_blame, "")) from error
 
 
 def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
@@ -248,7 +253,7 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
         if "frames" in stage.gives and facts:
             raise entry.error("is a source; a pipeline has one source, and it stands first")
         for fact in sorted(stage.needs - facts.keys()):
-            raise entry.error(f"needs {FACTS.get(fact, fact)}; put {_giver(fact, stages)} before it")
+            raise entry.error(_lack(fact, stages))
         for fact in sorted(stage.refuses & facts.keys()):
             given = FACTS.get(fact, fact)
             if facts[fact] == entry.name:
@@ -256,14 +261,17 @@ def _check_order(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
             raise entry.error(f"must stand before {facts[fact]}, which gives {given}")
         facts |= dict.fromkeys(stage.gives, entry.name)
     for number, (stage, entry) in enumerate(zip(stages, entries, strict=True)):
-        if stage.gaps and (other := _first_in_the_dark(stages[number + 1 :])):
+        behind = stages[number + 1 :] if stage.gaps else ()
+        if other := _first_in_the_dark(behind):
             raise entry.error(f"passes frames over, in which {other.name} would miss faces; put track between them")
+        if strict := next((stage for stage in behind if stage.strict), None):
+            raise entry.error(f"passes frames over, and {strict.name} would miss faces there; search every frame")
 
 
 def _first_in_the_dark(stages: Sequence[Stage]) -> Stage | None:
-    """What shows, keeps or hides faces before tracks bridge the frames that were passed over."""
+    """What makes something of faces before tracks bridge the frames that were passed over."""
     bridge = next((number for number, stage in enumerate(stages) if "faces.track" in stage.gives), len(stages))
-    return next((stage for stage in stages[:bridge] if stage.output or "image.changed" in stage.gives), None)
+    return next((stage for stage in stages[:bridge] if stage.output or stage.gives), None)
 
 
 def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
@@ -281,18 +289,22 @@ def _check_outputs(stages: Sequence[Stage], entries: Sequence[Entry]) -> None:
             raise entry.error(f"would write to {template}, as {other.name} before it; give it another path", option)
 
 
-def _giver(fact: str, stages: Sequence[Stage]) -> str:
+def _lack(fact: str, stages: Sequence[Stage]) -> str:
     if fact == "frames":
-        return "a source such as file, webcam or demo"
-    for stage in stages:
-        if fact in stage.gives:
-            return stage.name
+        return "needs frames; put a source such as file, webcam or demo before it"
+    if giver := next((stage.name for stage in stages if fact in stage.gives), None) or _giver(fact):
+        return f"needs {FACTS.get(fact, fact)}; put {giver} before it"
+    return f"needs {fact!r}, which no stage gives{options.suggest(fact, FACTS)} (stages give {_list(sorted(FACTS))})"
+
+
+def _giver(fact: str) -> str | None:
+    """A stage that is not in the pipeline and gives it."""
     for name in names():
         with suppress(Exception):  # one that cannot be loaded gives nothing
             cls = find(name)
             if cls is not None and fact in cls.gives:
                 return name
-    return f"a stage that gives {fact!r}"
+    return None
 
 
 def load_plugin(plugin: str, place: str, folder: Path) -> None:

@@ -52,6 +52,8 @@ def read(text: str, origin: str) -> Node:
         what = error.problem or error.context
         if "'\\t'" in str(what):
             what = f"{what}; indent with spaces, not tabs"
+        if "flow" in str(error.context) and "'{'" in str(what):
+            what = f"{what}; put text with braces into quotes:"
         if error.context_mark and (error.context or "").startswith("while"):
             what = f"{what} {error.context}, which began on line {error.context_mark.line + 1}"
         raise ConfigError(f"{place}: not YAML: {what}") from None

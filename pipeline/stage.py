@@ -54,9 +54,12 @@ class Stage:
     placeholders: ClassVar[tuple[str, ...]] = ()
     """What that option may hold in braces beside `{name}` and `{time}`."""
 
+    strict: ClassVar[bool] = False
+    """Whether it must not miss a face: no stage with gaps may stand before it, though tracks bridge them."""
+
     @property
     def gaps(self) -> bool:
-        """Whether it leaves out faces of some frames; tracks must bridge these before faces are shown or kept."""
+        """Whether it leaves out faces of some frames; tracks must bridge these before more is made of faces."""
         return False
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from fervid.pipeline import config
+from fervid.pipeline import Stage, config, register, stage
 from fervid.pipeline.errors import ConfigError, redact
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -137,12 +138,49 @@ def test_outputs_are_checked_before_anything_runs(sinks: str, message: str) -> N
 
 
 def test_frames_that_are_passed_over_are_bridged_before_they_are_shown_or_kept() -> None:
-    for behind, name in (("- blur", "blur"), ("- csv", "csv"), ("- emotions\n- draw\n- track", "draw")):
-        text = f"stages:\n- demo\n- detect: {{every: 5}}\n{behind}"
+    for behind in ("blur", "csv", "draw\n- track", "quality\n- track"):
+        name = behind.partition("\n")[0]
+        text = f"stages:\n- demo\n- detect: {{every: 5}}\n- {behind}"
         advice = f"in which {name} would miss faces; put track between them"
         assert refusal(text) == f"cafe.yaml:3: detect: passes frames over, {advice}"
-    for behind in ("- track\n- blur\n- csv", "- quality\n- track\n- csv", "- quality"):
-        config.parse(f"stages:\n- demo\n- detect: {{every: 5}}\n{behind}").build()
+    config.parse("stages:\n- demo\n- detect: {every: 5}\n- track\n- quality\n- csv").build()
+
+
+def test_who_comes_or_goes_in_frames_that_are_passed_over_would_not_be_blurred() -> None:
+    text = "stages:\n- demo\n- detect: {every: 5}\n- track\n- blur\n- video"
+    advice = "blur would miss faces there; search every frame"
+    assert refusal(text) == f"cafe.yaml:3: detect: passes frames over, and {advice}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages: [demo, csv: {path: out/{name}.csv}]", "put text with braces into quotes: while parsing"),
+        ("stages:\n- demo\n- detect\n  - track", "3: 'detect - track' is more than one stage; begin each as far right"),
+        ("stages:\n- demo\n- video: {path: a.avi}", "3: video: a.avi: a video is written as .mp4 or .mkv"),
+    ],
+)
+def test_slips_are_told_as_what_they_are(text: str, message: str) -> None:
+    assert message in refusal(text)
+
+
+def test_a_value_that_was_set_is_blamed_where_it_was_set() -> None:
+    with pytest.raises(ConfigError, match=r"^--set video.path: video: out/two.avi: a video is written as .mp4 or .mkv"):
+        config.parse("stages:\n- demo\n- video", {"video.path": "out/two.avi"}).build()
+
+
+def test_a_fact_that_no_stage_gives_is_answered_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "_registry", dict(stage._registry))
+    made = type("Calm", (Stage,), {"needs": frozenset({"emotions"}), "run": lambda self, frames: frames})
+    register("probe_calm")(dataclass(frozen=True)(made))
+    message = "cafe.yaml:3: probe_calm: needs 'emotions', which no stage gives; did you mean 'faces.emotions'?"
+    assert refusal("stages:\n- demo\n- probe_calm").startswith(message)
+
+
+def test_a_stage_without_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "_registry", dict(stage._registry))
+    register("probe_idle")(dataclass(frozen=True)(type("Idle", (Stage,), {})))
+    assert refusal("stages:\n- demo\n- probe_idle") == "cafe.yaml:3: probe_idle: its class Idle has no method `run`"
 
 
 def test_a_second_search_would_undo_what_is_known() -> None:

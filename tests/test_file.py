@@ -228,7 +228,7 @@ def test_no_video_is_a_sentence(tmp_path: Path) -> None:
         noise: "none of its pictures can be decoded",
         Path("a\0.mp4"): "is no file name",
         tmp_path / "pipe.mp4": "is no ordinary file",
-        tmp_path: "is a folder",
+        tmp_path: "is a folder; `fervid batch` reads its videos, `images` its pictures",
         beheaded: "index is missing",
         foreign: "in a format that cannot be decoded here",
         picture: "is a picture; the `images` source reads pictures",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
@@ -29,7 +29,7 @@ With 5 or more, MediaPipe's detector still finds faces.
 class Blur(Stage):
     """Hides every face that was found or predicted; a face that `detect` misses stays visible.
 
-    Put it behind the stages that read faces, and before the sinks that write pictures.
+    Put it behind the stages that read faces, before the sinks that write pictures. `detect` must search every frame.
     """
 
     method: Literal["pixelate", "gaussian", "fill"] = "pixelate"
@@ -39,6 +39,7 @@ class Blur(Stage):
 
     needs = frozenset({"frames", "faces"})
     gives = frozenset({"image.changed"})
+    strict: ClassVar[bool] = True
 
     def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
         hide = {"pixelate": _pixelate, "gaussian": _gaussian, "fill": _fill}[self.method]

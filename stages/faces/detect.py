@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.frame import Face, Frame
 from fervid.pipeline.stage import Stage, register
@@ -37,8 +37,8 @@ class Detect(Stage):
     range: Literal["auto", "short", "full"] = "auto"
     """`short` finds near faces, from a tenth of the picture's width on; `full` small ones too, from 6 % on, but misses
     some near ones; `auto` adds `full` to `short` where that is not sure of a face, and for a look once a second."""
-    every: Annotated[int, Ge(1)] = 1
-    """Search one frame in so many; `track` bridges the others."""
+    every: Annotated[int, Ge(1), Le(30)] = 1
+    """Search one frame in so many; `track` bridges the others. Who comes or goes between is seen at the next search."""
     model: Path | None = None
     """A short-range .tflite instead of the one in mediapipe."""
 

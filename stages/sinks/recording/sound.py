@@ -80,5 +80,5 @@ def _fitting(sound: Path, path: Path) -> list[int]:
     known = FITTING.get(path.suffix.lower(), set(codecs) - {"unknown"})
     if strange := set(codecs) - known:
         words, advice = ", ".join(sorted(strange)), "; write .mkv" if strange != {"unknown"} else ""
-        log.warning("%s: %s cannot hold its %s sound, which is left out%s", path, path.suffix, words, advice)
+        log.warning("%s: its %s sound is left out, which players do not expect there%s", path, words, advice)
     return [number for number, codec in enumerate(codecs) if codec in known]

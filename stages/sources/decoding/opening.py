@@ -27,13 +27,15 @@ def check(path: Path, name: str) -> None:
     try:
         state = path.stat()
     except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
+        what = "is a URL; `rtsp` reads cameras, `file` only files" if "://" in name else "no such file"
+        raise InputError(f"{name}: {what}") from None
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from None
     except ValueError:
         raise InputError(f"{name!r}: is no file name") from None
     if not stat.S_ISREG(state.st_mode):
-        kind = "a folder; `images` reads folders" if stat.S_ISDIR(state.st_mode) else "no ordinary file"
+        folder = "a folder; `fervid batch` reads its videos, `images` its pictures"
+        kind = folder if stat.S_ISDIR(state.st_mode) else "no ordinary file"
         raise InputError(f"{name}: is {kind}")
     if not state.st_size:
         raise InputError(f"{name}: is empty")
