@@ -24,12 +24,12 @@ def _without_secrets(word: re.Match[str]) -> str:
     scheme, slashes, rest = word[0].partition("://")
     if not slashes:
         return word[0]
-    user, at, rest = rest.rpartition("@")
-    path, question, query = rest.partition("?")
-    return f"{scheme}://{'***@' if user or at else ''}{_hidden(path)}{question}{query}"
+    _, at, place = _hidden(rest).rpartition("@")
+    return f"{scheme}://{'***@' if at else ''}{place}"
 
 
 def _hidden(path: str) -> str:
+    """Without the values of parameters that may be secrets."""
     parts, done = [], 0
     for name in IN_PATH.finditer(path):
         if name.start() >= done and SECRET.search(name[1]):

@@ -170,16 +170,17 @@ def test_a_value_that_was_set_is_blamed_where_it_was_set() -> None:
 
 
 def test_a_fact_that_no_stage_gives_is_answered_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "_registry", dict(stage._registry))
     made = type("Calm", (Stage,), {"needs": frozenset({"emotions"}), "run": lambda self, frames: frames})
+    monkeypatch.setitem(stage._registry, "probe_calm", made)
     register("probe_calm")(dataclass(frozen=True)(made))
     message = "cafe.yaml:3: probe_calm: needs 'emotions', which no stage gives; did you mean 'faces.emotions'?"
     assert refusal("stages:\n- demo\n- probe_calm").startswith(message)
 
 
 def test_a_stage_without_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "_registry", dict(stage._registry))
-    register("probe_idle")(dataclass(frozen=True)(type("Idle", (Stage,), {})))
+    made = type("Idle", (Stage,), {})
+    monkeypatch.setitem(stage._registry, "probe_idle", made)
+    register("probe_idle")(dataclass(frozen=True)(made))
     assert refusal("stages:\n- demo\n- probe_idle") == "cafe.yaml:3: probe_idle: its class Idle has no method `run`"
 
 
@@ -326,6 +327,7 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
         ("http://camera/live?authToken=ab", "http://camera/live?authToken=***"),
         ("http://camera/live?api_key=ab", "http://camera/live?api_key=***"),
         ("rtsp://camera/password=ab", "rtsp://camera/password=***"),
+        ("rtsp://camera/user=me_password=a@b_channel=1", "rtsp://camera/user=me_password=***_channel=1"),
         (
             "rtsp://camera/user=admin_password=a_b_channel=1_stream=0.sdp?real_stream",
             "rtsp://camera/user=admin_password=***_channel=1_stream=0.sdp?real_stream",
