@@ -68,16 +68,16 @@ def _overview(cards: dict[str, Card]) -> str:
                 _percent(test["macro_f1"]),
                 _percent(test["calibration_error"]),
                 _percent(test["accuracy_at_coverage"]["80%"]),
-                _effort(card.epochs, card.trained),
+                _effort(card),
             ]
         )
     head = "network, parameters, weights, accuracy validation, accuracy test, macro-F1 test, calibration error test"
     return _table(f"{head}, surest 80 % of test, epochs and time", rows)
 
 
-def _effort(epochs: int | None, trained: dict[str, Any]) -> str:
+def _effort(card: Card) -> str:
     """Epochs and time of all trainings that led there; a mean of weights, which took no epoch, is none."""
-    each = [row for row in ({"epochs": epochs, **trained}, *trained.get("before", ())) if row["epochs"]]
+    each = [row for row in card.trainings if row["epochs"]]
     many = f" in {len(each)} trainings" if len(each) > 1 else ""
     return f"{sum(row['epochs'] for row in each)}{many}, {sum(row['seconds'] for row in each) / 60:.0f} min"
 

@@ -78,6 +78,14 @@ class Card:
     exports: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each .onnx file made from it, by file name."""
 
+    @property
+    def trainings(self) -> list[dict[str, Any]]:
+        """Its own training and every one before it, with epochs and seed."""
+        before = self.trained.get("before")
+        earlier = [row for row in before if isinstance(row, dict)] if isinstance(before, list) else []
+        noted = {key: value for key, value in self.trained.items() if key != "before"}
+        return [{"epochs": self.epochs, "seed": self.seed, **noted}, *earlier]
+
 
 def card_path(path: Path) -> Path:
     """Where the card of a weights file lies: `fervid.json` for `fervid.safetensors`, `.onnx` and `.int8.onnx`."""

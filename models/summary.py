@@ -41,9 +41,7 @@ def _head(path: Path, card: Card) -> str:
 
 def _epochs(card: Card) -> str:
     """Of all trainings that led to it; a mean of weights is none."""
-    before = card.trained.get("before")
-    rows = [row for row in before if isinstance(row, dict)] if isinstance(before, list) else []
-    every = (card.epochs, *(row.get("epochs") for row in rows))
+    every = (row.get("epochs") for row in card.trainings)
     counts = [count for count in every if isinstance(count, int) and count]
     return f"{sum(counts)} epochs" + f" in {len(counts)} trainings" * (len(counts) > 1)
 

@@ -80,11 +80,7 @@ def _before(starts: Sequence[Card]) -> list[dict[str, Any]]:
     """Every training that led to the starts, the latest first; one that led to several of them once."""
     rows: list[dict[str, Any]] = []
     for card in starts:
-        its = card.trained.get("before")
-        earlier = [row for row in its if isinstance(row, dict)] if isinstance(its, list) else []
-        noted = {key: value for key, value in card.trained.items() if key != "before"}
-        own = {"epochs": card.epochs, "seed": card.seed, **noted}
-        rows += [row for row in (own, *earlier) if row not in rows]
+        rows += [row for row in card.trainings if row not in rows]
     return sorted(rows, key=lambda row: str(row.get("finished")), reverse=True)
 
 
