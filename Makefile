@@ -41,6 +41,8 @@ $(BIN)/python:
 	@echo "Making $(VENV) and installing into it; the first time, this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
 
-# Type checkers and editors find the names fervid.* through this link.
+# Type checkers and editors find the names fervid.* through these links.
 .src/fervid:
-	@mkdir -p .src && ln -s .. .src/fervid
+	@mkdir -p .src/fervid
+	@ln -s ../../pipeline ../../stages ../../models ../../configs ../../pipeline/public/__init__.py \
+		../../pipeline/public/py.typed .src/fervid

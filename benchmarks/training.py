@@ -34,7 +34,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from fervid.models import zoo
 from fervid.models.training.session import Session
 from fervid.pipeline import Pipeline
-from fervid.pipeline.config import locate
+from fervid.pipeline.configuration.config import locate
 from fervid.stages.learning.train import Train
 
 FACES = {"train": 28_709, "validation": 3_589}

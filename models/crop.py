@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import atan2, ceil, cos, floor, hypot, sin
 from typing import TYPE_CHECKING
 
+from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Box, Face
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ CROP_SCALE = 1.15
 
 CROP_UP = 0.08
 """How far the region's centre lies above the box's, in heights of the box."""
+
+FRAMED: Fact[bool] = Fact("faces.framed", "pictures that are faces")
+"""True of a face whose picture shows it and no more: its box stands for the whole picture, whatever frames others."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def crop(
 
 def crop_face(image: NDArray[np.uint8], face: Face, size: int, framing: Framing) -> NDArray[np.uint8]:
     """Return the face as `crop` does: framed as a card says, but for a picture that is a face already."""
-    return crop(image, face.box, face.keypoints, size, None if face.framed else framing)
+    return crop(image, face.box, face.keypoints, size, None if face[FRAMED] else framing)
 
 
 def box_of_face_image(width: int, height: int) -> Box:

@@ -20,7 +20,7 @@ from typing import Any
 
 from fervid.models import checkpoint
 from fervid.models.card import Head, load_card, save_card
-from fervid.models.export import Export, export_onnx
+from fervid.models.export.onnx import Export, export_onnx
 from fervid.models.runtime import Classifier, open_classifier
 from fervid.models.tensors import Store
 from fervid.pipeline import Pipeline

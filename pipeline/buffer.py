@@ -8,20 +8,19 @@ from collections import deque
 from collections.abc import Generator, Iterable
 
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
-POLL = 0.2  # seconds between two looks at `stop` while no frame comes
+POLL = 0.2  # seconds between two looks at whether to stop while no frame comes
 PATIENCE = 15.0  # seconds that a closing run waits for a thread that is blocked in a device
 
 
-def hand_over(
-    frames: Iterable[Frame], stop: threading.Event, size: int = 4, *, newest: bool = False
-) -> Generator[Frame]:
+def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool = False) -> Generator[Frame]:
     """Yield `frames`, which are made ahead in another thread, at most `size` of them.
 
     With `newest`, as behind a camera, the producer never waits: a frame that nobody took in time is replaced by the
-    next one and counted in `source.dropped`, and indices count the frames that were taken.
-    Once `stop` is set, what is ready is still yielded, but a camera that is silent is not waited for.
+    next one and counted in `run.lost`, and indices count the frames that were taken.
+    Once `run.stopping` is set, what is ready is still yielded, but a camera that is silent is not waited for.
     """
     ready: deque[Frame] = deque()
     change = threading.Condition()
@@ -32,7 +31,8 @@ def hand_over(
             for frame in frames:
                 with change:
                     if newest and ready:
-                        ready.popleft().source.dropped += 1
+                        ready.popleft()
+                        run.lost.dropped += 1
                     while len(ready) >= size and not state.closed:
                         change.wait()
                     if state.closed:
@@ -53,7 +53,7 @@ def hand_over(
         while True:
             with change:
                 while not ready and not state.finished:
-                    if not change.wait(POLL) and stop.is_set() and newest:
+                    if not change.wait(POLL) and run.stopping.is_set() and newest:
                         return
                 if not ready:
                     break

@@ -1,6 +1,9 @@
 """Errors as sentences for the person who wrote the YAML; each kind has its exit code, none holds a password."""
 
+from __future__ import annotations
+
 import re
+from dataclasses import dataclass
 
 SECRET = re.compile(r"pass|pwd|token|secret|key$", re.IGNORECASE)
 IN_PATH = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[0-9_]*=")
@@ -60,10 +63,36 @@ class FervidError(Exception):
         super().__init__(redact(message))
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong in a configuration, and what would be right."""
+
+    message: str
+    file: str = ""
+    """The YAML, or the `--set` of a command line."""
+    line: int | None = None
+    stage: str = ""
+    option: str = ""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(filter(None, (place, self.stage, self.message)))
+
+    def plain(self) -> dict[str, str | int | None]:
+        """For programs: the message is its first line, without the list of options that may follow."""
+        message = redact(self.message.partition("\n")[0])
+        return {"file": self.file, "line": self.line, "stage": self.stage, "option": self.option, "message": message}
+
+
 class ConfigError(FervidError):
     """The YAML, an option or an override is wrong; nothing was loaded or written."""
 
     exit_code = 2
+
+    def __init__(self, *mistakes: str | Mistake) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = tuple(one if isinstance(one, Mistake) else Mistake(one) for one in mistakes)
+        """All that is wrong, in the order of the YAML."""
 
 
 class InputError(FervidError):

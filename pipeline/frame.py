@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from fervid.pipeline.fact import Cell, Column, Fact, named
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The labels and their order everywhere: FER2013's."""
@@ -24,28 +27,8 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(slots=True)
-class Quality:
-    """How well a face can be read: numbers to filter rows by."""
-
-    size: float
-    """Square root of the box's area, in pixels of the source."""
-    sharpness: float
-    """Variance of the Laplacian of the 96 x 96 grey crop (Pech-Pacheco et al. 2000); below about 50 is blurred."""
-    brightness: float
-    """Mean grey value of the crop, 0 to 1."""
-    yaw: float | None
-    """Turn to the side in degrees, estimated from the keypoints; positive to the image's right."""
-    pitch: float | None
-    """Nod in degrees, estimated from the keypoints; positive upwards."""
-    roll: float | None
-    """Tilt of the eye line in degrees; positive clockwise in the image."""
-    overall: float
-    """One number from 0 (useless) to 1 (frontal, sharp, large, well lit)."""
-
-
-@dataclass(slots=True)
 class Face:
-    """One face in one frame. What no stage has filled in is None, never 0."""
+    """One face in one frame: where it is, and what stages know of it. What no stage has filled in is None, never 0."""
 
     box: Box
     score: float
@@ -55,28 +38,29 @@ class Face:
     track: int | None = None
     """Identity within the run, from 1."""
     status: Literal["detected", "predicted"] = "detected"
-    emotions: NDArray[np.float32] | None = None
-    """7 calibrated probabilities in the order of EMOTIONS."""
-    smoothed: NDArray[np.float32] | None = None
-    """The same, steadied over time."""
-    emotion: str | None = None
-    """The label to show: one of EMOTIONS or UNCERTAIN."""
-    quality: Quality | None = None
-    framed: bool = False
-    """The picture shows this face and no more: its box stands for the whole picture, whatever frames other faces."""
+    known: dict[Fact[Any], Any] = field(default_factory=dict)
+    """What stages have added; `face[FACT]` reads it and `face[FACT] = value` writes it."""
 
-    @property
-    def confidence(self) -> float | None:
-        """The probability of the shown label; of an uncertain face, that of its best guess."""
-        scores = self.emotions if self.smoothed is None else self.smoothed
-        if scores is None or self.emotion is None:
-            return None
-        return float(scores.max() if self.emotion == UNCERTAIN else scores[EMOTIONS.index(self.emotion)])
+    def __getitem__(self, fact: Fact[T]) -> T | None:
+        return fact.read(self.known, self)
+
+    def __setitem__(self, fact: Fact[T], value: T) -> None:
+        self.known[fact] = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `frames.keep`: what is known, as cells."""
+        own = {name: getattr(self, name) for name in ("box", "score", "keypoints", "track", "status")}
+        return {**own, "known": {fact.name: tuple(fact.to_cells(value)) for fact, value in self.known.items()}}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        for name in ("box", "score", "keypoints", "track", "status"):
+            setattr(self, name, kept[name])
+        self.known = {named[name]: named[name].from_cells(cells) for name, cells in kept["known"].items()}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One input as a run knows it: what it is, what of it was lost, and what was made of it."""
+    """What an input is. What happens to it in a run stands in `Run`."""
 
     name: str
     """Short name for templates such as `out/{name}.csv`; never holds a separator or a password."""
@@ -87,37 +71,10 @@ class Source:
     live: bool = False
     path: Path | None = None
     """The file or folder that was read; None for cameras."""
-    title: str | None = None
-    """In a batch the name that no other input has: with its folders, as its outputs lie."""
     length: int | None = None
     """Frames expected, for progress; an estimate where the container only estimates."""
-    dropped: int = 0
-    """Frames of a live source that were replaced by a newer one before they were taken."""
-    damaged: int = 0
-    """Packets or images that could not be decoded and were passed over."""
-    cut: str | None = None
-    """Why the input ended before its end ("interrupted", "truncated"); None for a whole input."""
-    reopen: Callable[[], Iterator[Frame]] | None = None
+    reopen: Callable[[], Iterator[Frame]] | None = field(default=None, compare=False)
     """Reads the same frames once more, without faces; None where that is impossible."""
-    stopping: threading.Event = field(default_factory=threading.Event)
-    """Set when the run shall end in order: by a signal, by `Pipeline.stop`, or by a stage such as a closed window."""
-    began: datetime = field(default_factory=datetime.now)
-    """Local time at which it was opened, for templates such as `out/{name}_{time}.csv`."""
-    provenance: dict[str, Any] = field(default_factory=dict)
-    """What a sidecar keeps: stages add what they know, such as the weights' hash."""
-    outputs: list[Path] = field(default_factory=list)
-    """Files that sinks have completed under their final names."""
-
-
-@dataclass(slots=True)
-class Target:
-    """What a training frame should be read as."""
-
-    emotion: int | None
-    """Index into EMOTIONS, or None where only votes exist."""
-    split: Literal["train", "validation", "test"]
-    votes: tuple[int, ...] | None = None
-    """FER+'s ten counts: neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face."""
 
 
 @dataclass(slots=True)
@@ -129,13 +86,63 @@ class Frame:
     time: float
     """Seconds: the container's presentation timestamp; of a live source, since its first frame."""
     image: NDArray[np.uint8]
-    """Height x width x 3, BGR, contiguous. A stage that changes pixels says so in `gives`."""
+    """Height x width x 3, BGR, contiguous. A stage that changes pixels gives CHANGED."""
     source: Source
     faces: list[Face] = field(default_factory=list)
     name: str | None = None
     """Of the picture's own file, where it has one."""
-    searched: bool = True
-    """False where `detect` passed the frame over; `track` bridges it."""
     wall_time: datetime | None = None
     """UTC time of capture, of live sources only."""
-    target: Target | None = None
+    known: dict[Fact[Any], Any] = field(default_factory=dict)
+    """What stages have added; `frame[FACT]` reads it and `frame[FACT] = value` writes it."""
+
+    def __getitem__(self, fact: Fact[T]) -> T | None:
+        return fact.read(self.known, self)
+
+    def __setitem__(self, fact: Fact[T], value: T) -> None:
+        self.known[fact] = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `frames.keep`: all but the picture, for the stages behind have seen it already."""
+        return {"index": self.index, "time": self.time, "name": self.name, "faces": self.faces}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        import numpy as np
+
+        self.__init__(kept["index"], kept["time"], np.empty((0, 0, 3), np.uint8), Source("", 0, 0))  # type: ignore[misc]
+        self.name, self.faces = kept["name"], kept["faces"]
+
+
+class _OfItself(Fact[Face]):
+    """What stands in the fields of a face, so that each face has it."""
+
+    def read(self, known: Mapping[Fact[Any], Any], holder: object) -> Face:
+        return cast(Face, holder)
+
+
+def _place(face: Face) -> Sequence[Cell]:
+    x1, y1, x2, y2 = face.box
+    return face.score, x1, y1, x2 - x1, y2 - y1
+
+
+FACES = _OfItself(
+    "faces",
+    "faces",
+    (
+        Column("score", "the detector's confidence, 0 to 1", summed_up=False),
+        Column("x", "left edge of the face", "pixels", decimals=2, summed_up=False),
+        Column("y", "upper edge of the face", "pixels", decimals=2, summed_up=False),
+        Column("w", "width of the face", "pixels", decimals=2, summed_up=False),
+        Column("h", "height of the face", "pixels", decimals=2, summed_up=False),
+    ),
+    cells=_place,
+)
+TRACKS = _OfItself(
+    "faces.track",
+    "face tracks",
+    (
+        Column("face_id", "identity of the face within this run, from 1", type="int", summed_up=False),
+        Column("status", "detected, or predicted where the tracker bridges a gap", type="text", summed_up=False),
+    ),
+    cells=lambda face: (face.track, face.status),
+)

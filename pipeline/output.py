@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
@@ -20,7 +24,33 @@ LONGEST = 200
 """Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
 
-def resolve(template: str, source: Source, **others: str) -> Path:
+class Writer(Protocol):
+    """A run, as far as its files are concerned; `fervid.pipeline.Run` is one."""
+
+    source: Source | None
+    began: datetime
+    resumable: bool
+    outputs: list[Path]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody stopped it before a recorded input was read to its end."""
+        ...
+
+
+@dataclass
+class Output:
+    """A file in the making."""
+
+    path: Path
+    """What it will be called when it is whole."""
+    part: Path
+    """Where to write it."""
+    final: Path | None = None
+    """What it was called at last; None where nothing was kept."""
+
+
+def resolve(template: str, run: Writer, **others: str) -> Path:
     """Fill `{name}`, `{time}` and the others in a path template; nothing that is filled in can leave the folder.
 
     Raises:
@@ -28,8 +58,16 @@ def resolve(template: str, source: Source, **others: str) -> Path:
     """
     if unknown := unknown_placeholder(template, tuple(others)):
         raise ConfigError(unknown)
-    values = {"name": source.name, "time": source.began.strftime("%Y-%m-%d_%H-%M-%S"), **others}
+    assert run.source
+    values = {"name": run.source.name, "time": run.began.strftime("%Y-%m-%d_%H-%M-%S"), **others}
     return Path(PLACEHOLDER.sub(lambda found: harmless(values[found[1]]), template))
+
+
+def made(template: str, run: Writer, suffix: str = "") -> list[Path]:
+    """What runs over this input have made of a path template, at whatever time they began."""
+    assert run.source
+    pattern = glob.escape(template.replace("{name}", harmless(run.source.name))).replace("{time}", "*")
+    return [Path(path) for path in sorted(glob.glob(pattern + suffix))]
 
 
 def harmless(name: str) -> str:
@@ -52,34 +90,40 @@ def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None
 
 
 @contextmanager
-def output(path: Path, source: Source) -> Iterator[Path]:
-    """Give a path to write to; it takes the name `path` when the block ends well.
+def output(path: Path, run: Writer) -> Iterator[Output]:
+    """Give a file to write; it takes the name `path` when the block ends well, and stands in `run.outputs` then.
 
     The temporary file lies beside the final one, as `NAME.part`, so that the rename is atomic; a killed process
     leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
     as `STEM.partial.SUFFIX`, until one that is whole takes its place: a live source has no end, so stopping one is a
-    good end.
+    good end. A run that can be resumed leaves it as it is.
 
     Raises:
         OutputError: the folder or file cannot be written or another run writes it, or the output would replace the
             input or an earlier recording of a live source.
     """
     part = path.with_name(f"{path.name}.part")
+    source = run.source
+    assert source
+    made = Output(path, part)
     with _held(path, part, source):
         try:
-            yield part
+            yield made
         except BaseException as error:
             stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
             if part.exists() and not part.stat().st_size:
                 part.unlink()
-            _keep(part, path if stopped and source.live else partial(path), source)
+            if not run.resumable:
+                _keep(made, path if stopped and source.live else partial(path), run)
             if isinstance(error, OSError):
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
             raise
-        if source.cut == "interrupted" and not source.live:
-            _keep(part, partial(path), source)
+        if run.interrupted and run.resumable:
+            return
+        if run.interrupted:
+            _keep(made, partial(path), run)
         else:
-            _keep(part, path, source)
+            _keep(made, path, run)
             partial(path).unlink(missing_ok=True)
 
 
@@ -138,22 +182,23 @@ def partial(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
-def _keep(part: Path, final: Path, source: Source) -> None:
+def _keep(made: Output, final: Path, run: Writer) -> None:
     """Give the file its name.
 
     Raises:
         OutputError: the folder went away or was closed to writing meanwhile.
     """
     try:
-        if part.exists():
-            part.replace(final)
-            source.outputs.append(final)
+        if made.part.exists():
+            made.part.replace(final)
+            made.final = final
+            run.outputs.append(final)
     except OSError as error:
-        raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {part}") from error
+        raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {made.part}") from error
 
 
-def write(path: Path, blob: bytes) -> None:
-    """Write a small file that is complete or absent.
+def write(path: Path, blob: bytes, *, sync: bool = False) -> None:
+    """Write a small file that is complete or absent; with `sync` it is on the disk before it has its name.
 
     Raises:
         OutputError: the folder cannot be written to, or the disk is full.
@@ -161,7 +206,11 @@ def write(path: Path, blob: bytes) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(blob)
+        with part.open("wb") as file:
+            file.write(blob)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
         with suppress(OSError):

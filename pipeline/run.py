@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fervid.pipeline import config
 from fervid.pipeline.buffer import hand_over
+from fervid.pipeline.checkpoint import Keeper, Kept, Wish
+from fervid.pipeline.configuration import config, options, order
 from fervid.pipeline.errors import FervidError, StageError
-from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.fact import LIVE, Fact
+from fervid.pipeline.frame import Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.libraries import missing_library
-from fervid.pipeline.stage import Stage, Start
+from fervid.pipeline.record import Progress, Run
+from fervid.pipeline.roles import written
+from fervid.pipeline.stage import Stage
+from fervid.pipeline.tally import summed_up
 
 log = logging.getLogger(__name__)
 
@@ -36,70 +41,121 @@ class Pipeline:
     """Stages in a row. Iterating runs them and yields the frames that come out at the end.
 
     >>> for frame in Pipeline.load("configs/file.yaml", {"file.path": "talk.mp4"}):
-    ...     print(frame.time, [face.emotion for face in frame.faces])
+    ...     print(frame.time, len(frame.faces))
     """
 
     def __init__(
-        self, stages: Sequence[Stage], *, threads: bool = True, profile: bool = False, title: str | None = None
+        self,
+        stages: Sequence[Stage],
+        *,
+        threads: bool = True,
+        profile: bool = False,
+        title: str | None = None,
+        keep: Wish | None = None,
     ) -> None:
         self.stages = tuple(stages)
         self.threads = threads
         self.title = title
         self.timings = [Timing(stage.name) for stage in stages] if profile else None
-        self.source: Source | None = None
-        """The input, once a run has read its first frame."""
-        self._stop = threading.Event()
+        self.keep = keep or Wish()
+        """How the run is kept, so that it can be resumed."""
+        self.run = Run()
+        """The notebook of the run, a new one each time that it begins."""
+        self.watch: Progress | None = None
+        """Told by stages how far work is that sees no frames."""
+        self._stop = self.run.stopping
+        if self.keep != Wish():
+            order.check_kept(self.stages)
 
     @classmethod
-    def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None, *, profile: bool = False) -> Pipeline:
+    def load(
+        cls,
+        path: str | Path,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        profile: bool = False,
+        keep: Wish | None = None,
+    ) -> Pipeline:
         """Make a pipeline from a YAML file, with `{"stage.option": value}` put over it.
 
         Raises:
             ConfigError: with file and line, and what would be right.
         """
-        return cls._from(config.load(path, overrides), profile)
+        return cls._from(config.load(path, overrides), profile, keep)
 
     @classmethod
-    def parse(cls, text: str, overrides: Mapping[str, Any] | None = None, *, profile: bool = False) -> Pipeline:
+    def parse(
+        cls,
+        text: str,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        profile: bool = False,
+        keep: Wish | None = None,
+    ) -> Pipeline:
         """Make a pipeline from YAML text."""
-        return cls._from(config.parse(text, overrides), profile)
+        return cls._from(config.parse(text, overrides), profile, keep)
 
     @classmethod
-    def _from(cls, written: config.Config, profile: bool) -> Pipeline:
-        return cls(written.build(), threads=written.threads, profile=profile)
+    def _from(cls, written: config.Config, profile: bool, keep: Wish | None) -> Pipeline:
+        return cls(written.build(), threads=written.threads, profile=profile, keep=keep)
 
     def stop(self) -> None:
         """Let the run end in order: no further frame is read, what was read still reaches the sinks."""
         self._stop.set()
 
     def __iter__(self) -> Generator[Frame]:
-        frames: Iterable[Frame] = Start(self._stop)
+        run = self._begin()
+        keeper = self._keeper(run)
+        frames: Iterable[Frame] = ()
+        given: list[Frames] = []
+        facts: list[Fact[Any]] = []
         handed = False
         try:
             with ExitStack() as stack:
                 for number, stage in enumerate(self.stages):
                     if self.threads and number and stage.detached and not handed:
-                        frames, handed = stack.enter_context(_closing(hand_over(frames, self._stop))), True
-                    frames = stack.enter_context(_closing(self._run(stage, frames, number, waits=handed)))
+                        frames, handed = stack.enter_context(_closing(hand_over(frames, run))), True
+                    given.append(_given(frames, run, facts, keeper, stage.name))
+                    frames = stack.enter_context(_closing(self._run(stage, given, waits=handed)))
                     if not number:
-                        frames = stack.enter_context(_closing(self._watch(frames)))
-                    handed = self.threads and stage.live
+                        frames = stack.enter_context(_closing(self._watch(frames, given[0], keeper)))
+                    facts += [fact for fact in stage.terms().gives if fact not in facts]
+                    handed = self.threads and LIVE in facts and not number
                     if handed:
-                        made = hand_over(frames, self._stop, 1, newest=True)
-                        frames = stack.enter_context(_closing(made))
-                stack.callback(self._stop.set)
-                yield from frames
+                        frames = stack.enter_context(_closing(hand_over(frames, run, 1, newest=True)))
+                given.append(_given(frames, run, facts, keeper, "summary"))
+                stack.callback(run.stopping.set)
+                yield from self._counted(given[-1], summed_up(facts))
+            if keeper and not run.interrupted:
+                keeper.finish()
         finally:
-            self._stop.clear()
+            run.stopping.clear()
 
-    def _run(self, stage: Stage, frames: Iterable[Frame], number: int, *, waits: bool) -> Generator[Frame]:
+    def _begin(self) -> Run:
+        given = [fact for stage in self.stages for fact in stage.terms().gives]
+        facts = list(dict.fromkeys(given))
+        self.run = Run(options.resolved(self.stages), self.title, facts, self._stop, watch=self.watch)
+        return self.run
+
+    def _keeper(self, run: Run) -> Keeper | None:
+        if self.keep == Wish():
+            return None
+        outputs = [template for stage in self.stages if (template := written(stage))]
+        return Keeper(run, self.keep, outputs)
+
+    def _run(self, stage: Stage, given: Sequence[Frames], *, waits: bool) -> Generator[Frame]:
+        number, frames = len(given) - 1, given[-1]
         timing = self.timings[number] if self.timings else None
+        if timing and number:
+            frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))
+        made = stage.run(frames)
+        if isinstance(frames, Kept):
+            frames.made = made
         try:
             if timing is None:
-                yield from stage.run(frames)
+                yield from made
             else:
-                given = _timed(frames, timing, work=-1, wait=1 if waits else 0) if number else frames
-                with closing(stage.run(given)) as made:
+                with closing(made):
                     yield from _timed(made, timing, begins=True)
         except (FervidError, MemoryError):
             raise
@@ -107,21 +163,29 @@ class Pipeline:
             missing = missing_library(error) if isinstance(error, ImportError) else None
             raise StageError(f"{stage.name}: {missing or f'raised {type(error).__name__}: {error}'}") from error
 
-    def _watch(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        """Stand behind the source: tell its record about the run, and end the stream when the user asks for it."""
-        told = False
+    def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
+        """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
+        run = self.run
         for frame in frames:
-            if not told:
-                self.source = frame.source
-                frame.source.provenance["config"] = config.resolved(self.stages)
-                frame.source.stopping = self._stop
-                frame.source.title = self.title
-                told = True
-            if self._stop.is_set():
+            if run.source is None:
+                given.begin(frame.source)
+            if run.stopping.is_set():
                 if not frame.source.live:
-                    frame.source.cut = "interrupted"
+                    run.lost.cut = "interrupted"
                 return
             yield frame
+            if keeper and isinstance(given, Kept) and frame.index >= keeper.start and keeper.pass_by(frame):
+                given.answer()
+
+    def _counted(self, frames: Frames, facts: Sequence[Fact[Any]]) -> Generator[Frame]:
+        tally = frames.keep(self.run.tally)
+        for frame in frames:
+            tally.add(frame, facts)
+            yield frame
+
+
+def _given(frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper | None, name: str) -> Frames:
+    return Kept(frames, run, facts, keeper, name) if keeper else Frames(frames, run, facts)
 
 
 def _timed(

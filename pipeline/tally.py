@@ -1,11 +1,31 @@
-"""Count what a run reads and finds, and say what it lost."""
+"""Count what a run finds, column by column."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
+from typing import Any
 
-from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.fact import Cell, Column, Fact
+from fervid.pipeline.frame import Frame
+
+
+@dataclass(slots=True)
+class Numbers:
+    """How many there were, their sum, the least and the greatest."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = inf
+    most: float = -inf
+
+    def add(self, value: float) -> None:
+        """Count one."""
+        self.count += 1
+        self.total += value
+        self.least, self.most = min(self.least, value), max(self.most, value)
 
 
 @dataclass
@@ -15,37 +35,39 @@ class Tally:
     frames: int = 0
     faces: int = 0
     tracks: set[int] = field(default_factory=set)
-    emotions: Counter[str] = field(default_factory=Counter)
+    texts: dict[str, Counter[str]] = field(default_factory=dict)
+    """Of each column of words that facts sum up, how often each was there."""
+    numbers: dict[str, Numbers] = field(default_factory=dict)
+    """The same of numbers."""
 
-    def add(self, frame: Frame) -> None:
-        """Count a frame and the faces in it."""
+    def add(self, frame: Frame, facts: Iterable[Fact[Any]] = ()) -> None:
+        """Count a frame, the faces in it and what is known of them."""
         self.frames += 1
         self.faces += len(frame.faces)
         for face in frame.faces:
             if face.track is not None:
                 self.tracks.add(face.track)
-            if face.emotion is not None:
-                self.emotions[face.emotion] += 1
+        for fact in facts:
+            for holder in frame.faces if fact.of_faces else (frame,):
+                value = holder[fact]
+                if value is not None:
+                    self._add(fact, value)
+
+    def _add(self, fact: Fact[Any], value: Any) -> None:
+        for column, cell in zip(fact.columns, fact.to_cells(value), strict=True):
+            if column.summed_up and cell is not None:
+                self._count(column, cell)
+
+    def _count(self, column: Column, cell: Cell) -> None:
+        if isinstance(cell, str):
+            self.texts.setdefault(column.name, Counter())[cell] += 1
+        elif cell is not None and cell == cell:
+            self.numbers.setdefault(column.name, Numbers()).add(float(cell))
 
 
-def losses(source: Source, frames: int) -> list[str]:
-    """Say, one sentence each, what of the input is not in the outputs."""
-    of = f" of about {source.length}" if source.length else ""
-    sentences = []
-    if source.cut == "interrupted" and frames == source.length:
-        sentences.append("stopped behind the last frame, before all was done")
-    elif source.cut == "interrupted":
-        sentences.append(f"stopped after {frames}{of} frames")
-    elif source.cut:
-        sentences.append(f"the input ends early ({source.cut}): {frames}{of} frames")
-    if source.damaged:
-        sentences.append(
-            f"{number(source.damaged, 'damaged packet or image', 'damaged packets or images')} passed over"
-        )
-    if source.dropped:
-        share = source.dropped / (source.dropped + frames)
-        sentences.append(f"{number(source.dropped, 'frame')} ({share:.0%}) dropped to keep up with the source")
-    return sentences
+def summed_up(facts: Iterable[Fact[Any]]) -> list[Fact[Any]]:
+    """Those of which the summary tells something."""
+    return [fact for fact in facts if any(column.summed_up for column in fact.columns)]
 
 
 def number(count: int, one: str, many: str | None = None) -> str:

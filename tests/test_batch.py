@@ -13,13 +13,13 @@ import footage
 import pytest
 from click.testing import CliRunner, Result
 
-from fervid.pipeline import batch
-from fervid.pipeline.cli import app
+from fervid.pipeline.batch import plan as batch
+from fervid.pipeline.terminal.cli import app
 from fervid.pipeline.errors import ConfigError
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
 SINK = "- probe_sink: {path: 'out/{name}.txt'}\n"
-COMMAND = [sys.executable, "-c", "from fervid.pipeline.cli import main; main()", "batch"]
+COMMAND = [sys.executable, "-c", "from fervid.pipeline.terminal.cli import main; main()", "batch"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from fervid.pipeline import Pipeline
 from fervid.pipeline.frame import Box, Face, Frame, Source
-from fervid.pipeline.options import build
+from fervid.pipeline.configuration.options import build
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.blur import BLOCKS, Blur
 

@@ -16,12 +16,12 @@ import yaml
 from click.testing import CliRunner, Result
 from tiny import saved
 
-from fervid.pipeline.cli import app
+from fervid.pipeline.terminal.cli import app
 from fervid.pipeline.stage import names
 
 ROOT = Path(__file__).parents[1]
 PROBES = Path(__file__).with_name("probes.py").as_posix()
-FERVID = [sys.executable, "-c", "from fervid.pipeline.cli import main; main()"]
+FERVID = [sys.executable, "-c", "from fervid.pipeline.terminal.cli import main; main()"]
 HEAVY = ("av", "cv2", "matplotlib", "mediapipe", "numpy", "onnxruntime", "scipy", "torch")
 
 
@@ -47,7 +47,7 @@ class TestStart:
     )
     def test_it_is_quick_and_loads_nothing_heavy(self, arguments: list[str], seconds: float) -> None:
         code = (
-            "import sys, atexit; from fervid.pipeline.cli import main\n"
+            "import sys, atexit; from fervid.pipeline.terminal.cli import main\n"
             f"atexit.register(lambda: print('loaded', sorted({set(HEAVY) - {'numpy'}} & sys.modules.keys())))\nmain()"
         )
         for _ in range(3):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fervid.pipeline import Stage, config, register, stage
+from fervid.pipeline import Stage, register, stage
+from fervid.pipeline.configuration import config
 from fervid.pipeline.errors import ConfigError, redact
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()

@@ -8,7 +8,7 @@ import pytest
 
 from fervid.models import zoo
 from fervid.models.card import load_card
-from fervid.pipeline import config
+from fervid.pipeline.configuration import config
 
 SMALL = ("cnn3", "keras_cnn4", "scratch_cnn")
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

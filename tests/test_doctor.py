@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from fervid.pipeline import doctor
-from fervid.pipeline.cli import app
-from fervid.pipeline.doctor import Finding
+from fervid.pipeline.terminal import doctor
+from fervid.pipeline.terminal.cli import app
+from fervid.pipeline.terminal.doctor import Finding
 
 
 def found(what: str) -> Finding:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fervid.pipeline import document
+from fervid.pipeline.configuration import document
 from fervid.pipeline.errors import ConfigError
 
 

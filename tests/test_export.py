@@ -11,10 +11,10 @@ import onnx
 import pytest
 from tiny import saved
 
-from fervid.models import export
+from fervid.models.export import onnx as export
 from fervid.models.card import load_card
 from fervid.models.crop import box_of_face_image
-from fervid.models.export import export_onnx
+from fervid.models.export.onnx import export_onnx
 from fervid.models.runtime import open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import Face, Frame, Source, Target

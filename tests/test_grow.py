@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from fervid.models import checkpoint, fervid, grow, zoo
+from fervid.models import checkpoint, grow, zoo
+from fervid.models.networks import fervid
 from fervid.models.card import Card
 from fervid.pipeline.errors import ModelError
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Gt, Lt
 
-from fervid.pipeline import options
+from fervid.pipeline.configuration import options
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.stage import Stage, register
 

@@ -78,7 +78,7 @@ def test_the_wheel_holds_all_modules_recipes_and_weights(wheel: Path) -> None:
 def test_the_wheel_says_how_to_start_it_and_under_which_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name)
-        assert "fervid = fervid.pipeline.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+        assert "fervid = fervid.pipeline.terminal.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
         assert "License-Expression: Apache-2.0" in archive.read(f"{info}/METADATA").decode()
         assert f"{info}/licenses/LICENSE" in archive.namelist()
 

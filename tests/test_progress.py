@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fervid.pipeline import progress
-from fervid.pipeline.console import Stderr
+from fervid.pipeline.terminal import progress
+from fervid.pipeline.terminal.console import Stderr
 from fervid.pipeline.frame import Source
 from fervid.pipeline.tally import Tally, losses
-from fervid.pipeline.workers import Result
+from fervid.pipeline.batch.workers import Result
 
 
 def console(lively: bool = False) -> Stderr:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from fervid.pipeline import EMOTIONS, Pipeline, config
+from fervid.pipeline import EMOTIONS, Pipeline
+from fervid.pipeline.configuration import config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

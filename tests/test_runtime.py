@@ -18,7 +18,7 @@ from tiny import saved
 
 from fervid.models import calibration, checkpoint
 from fervid.models.card import Calibration
-from fervid.models.export import export_onnx
+from fervid.models.export.onnx import export_onnx
 from fervid.models.runtime import open_classifier
 from fervid.pipeline.errors import ModelError
 

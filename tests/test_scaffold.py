@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fervid.pipeline import config
-from fervid.pipeline.cli import app
+from fervid.pipeline.configuration import config
+from fervid.pipeline.terminal.cli import app
 
 
 def call(*arguments: str) -> Result:

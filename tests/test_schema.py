@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from fervid.pipeline.cli import app
+from fervid.pipeline.terminal.cli import app
 
 ROOT = Path(__file__).parents[1]
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -89,7 +89,7 @@ def test_it_is_written_to_a_file(tmp_path: Path, schema: dict[str, object]) -> N
 def test_a_stage_that_cannot_be_described_is_named_and_left_out(tmp_path: Path) -> None:
     plugin = tmp_path / "odd.py"
     plugin.write_text(ODD)
-    code = "from fervid.pipeline.cli import main; main()"
+    code = "from fervid.pipeline.terminal.cli import main; main()"
     command = [sys.executable, "-c", code, "schema", "--plugin", str(plugin)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.startswith("fervid: odd_one: an option has a type that YAML cannot give: ")

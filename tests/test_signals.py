@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
-MAIN = "from fervid.pipeline.cli import main; main()"
+MAIN = "from fervid.pipeline.terminal.cli import main; main()"
 
 
 def start(folder: Path, stages: str, *arguments: str, before: str = "") -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ import pytest
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source
-from fervid.pipeline.options import build
+from fervid.pipeline.configuration.options import build
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.smooth import Smooth
 from fervid.stages.faces.smoothing.two_pass import observation_noise, rts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fervid.pipeline import options
+from fervid.pipeline.configuration import options
 from fervid.pipeline.stage import FACTS, Stage, find
 
 ROOT = Path(__file__).parents[1]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from fervid.pipeline.frame import Box, Frame
+from fervid.pipeline.fact import BRIDGED, CHANGED, FRAMES
+from fervid.pipeline.frame import FACES, Box, Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -37,11 +39,11 @@ class Blur(Stage):
     margin: Annotated[float, Ge(0), Le(2)] = 0.5
     """Share of the face box's width and height that is hidden as well on each side."""
 
-    needs = frozenset({"frames", "faces"})
-    gives = frozenset({"image.changed"})
-    strict: ClassVar[bool] = True
+    needs = (FRAMES, FACES)
+    gives = (CHANGED,)
+    refuses = (BRIDGED,)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         hide = {"pixelate": _pixelate, "gaussian": _gaussian, "fill": _fill}[self.method]
         for frame in frames:
             if frame.faces and not frame.image.flags.writeable:

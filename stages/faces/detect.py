@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from fervid.pipeline.frame import Face, Frame
-from fervid.pipeline.stage import Stage, register
-from fervid.stages.faces.detection.both import Both
+from fervid.pipeline.fact import BRIDGED, SPARSE
+from fervid.pipeline.frame import FACES, TRACKS, Face, Frame
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.stage import Stage, Terms, register
+from fervid.stages.faces.detection.both import Both, Rhythm
 from fervid.stages.faces.detection.mediapipe_faces import full_range, short_range
 
 if TYPE_CHECKING:
@@ -42,31 +44,31 @@ class Detect(Stage):
     model: Path | None = None
     """A short-range .tflite instead of the one in mediapipe."""
 
-    gives = frozenset({"faces"})
-    refuses = frozenset({"faces.track", "faces.emotions", "faces.smoothed", "faces.quality"})
+    gives = (FACES,)
+    refuses = (TRACKS,)
     detached: ClassVar[bool] = True
 
-    @property
-    def gaps(self) -> bool:
-        """Faces of frames that it does not search are not known."""
-        return self.every > 1
+    def terms(self) -> Terms:
+        return super().terms()._replace(gives=(FACES, SPARSE, BRIDGED) if self.every > 1 else (FACES,))
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        with self._search() as search:
+    def run(self, frames: Frames) -> Generator[Frame]:
+        with self._search(frames.keep(Rhythm())) as search:
             for frame in frames:
-                frame.searched = frame.index % self.every == 0
-                frame.faces = _find(search, frame) if frame.searched else []
+                if frame.index % self.every:
+                    frame.faces, frame[SPARSE] = [], True
+                else:
+                    frame.faces = _find(search, frame)
                 yield frame
 
     @contextmanager
-    def _search(self) -> Iterator[Search]:
+    def _search(self, rhythm: Rhythm) -> Iterator[Search]:
         with ExitStack() as stack:
             if self.range != "full":
                 short = stack.enter_context(short_range(self.min_score, self.model))
             if self.range != "short":
                 full = stack.enter_context(full_range(self.min_score))
             if self.range == "auto":
-                yield Both(short, full).find
+                yield Both(short, full, rhythm).find
             else:
                 only = short if self.range == "short" else full
                 yield lambda picture, _: only(picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from fervid.models.card import Head
 from fervid.models.crop import crop_face
 from fervid.models.runtime import Classifier, Runtime, open_classifier
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Emotions(Stage):
         if Path(self.model).suffix not in zoo.SUFFIXES:
             zoo.weights(self.model)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head)
         threshold = classify.calibration.uncertain_below if self.uncertain_below is None else self.uncertain_below
         provenance = self._provenance(classify, threshold)

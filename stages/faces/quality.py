@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.pipeline.frame import Box, Face, Frame
 from fervid.pipeline.frame import Quality as Measures
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Quality(Stage):
     gives = frozenset({"faces.quality"})
     refuses = frozenset({"image.changed"})
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             for face in frame.faces:
                 if face.status == "detected":

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import Face, Frame, Source
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.smoothing.filters import Average, Filter, OneEuro
 from fervid.stages.faces.smoothing.label import Label
@@ -61,7 +62,7 @@ class Smooth(Stage):
         if self.two_pass:
             object.__setattr__(self, "refuses", frozenset({"image.changed"}))
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         return self._twice(frames) if self.two_pass else self._once(frames)
 
     def _once(self, frames: Iterable[Frame]) -> Generator[Frame]:

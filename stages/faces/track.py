@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.tracking.track import Sighting
 from fervid.stages.faces.tracking.tracker import Tracker
@@ -44,7 +45,7 @@ class Track(Stage):
     needs = frozenset({"faces"})
     gives = frozenset({"faces.track"})
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         tracker = Tracker(self.min_score, self.sure_score, self.confirm, self.coast, self.max_gap)
         held: deque[tuple[Frame, list[Sighting]]] = deque()
         for frame in frames:

@@ -18,6 +18,7 @@ from fervid.models.crop import crop
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source, Target
 from fervid.pipeline.output import output, resolve
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Evaluate(Stage):
     output: ClassVar[str | None] = "out"
     placeholders = ("model", "head")
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         splits: dict[str, Answers] = {}
         source: Source | None = None
         for frame in frames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Train(Stage):
         if not self.epochs and not self.start:
             raise ConfigError("option 'epochs': 0 learns nothing; give 1 or more, or a `start` to calibrate")
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         from fervid.models.training.session import Session
 
         if self.tensorboard and find_spec("tensorboard") is None:

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source
 from fervid.pipeline.output import output, partial, resolve, write
 from fervid.pipeline.provenance import provenance
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Csv(Stage):
 
     output: ClassVar[str | None] = "path"
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         stream = iter(frames)
         frame = next(stream, None)
         if frame is None:

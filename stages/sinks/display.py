@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.window.window import Window
 
@@ -35,7 +36,7 @@ class Display(Stage):
 
     detached: ClassVar[bool] = True
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         with ExitStack() as stack:
             window = self._open(stack)
             pace = _Pace()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from fervid.pipeline.frame import UNCERTAIN, Face, Frame
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.arrangement import Arrangement
@@ -33,7 +34,7 @@ class Draw(Stage):
     needs = frozenset({"frames", "faces"})
     gives = frozenset({"image.changed"})
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         arrangement = Arrangement()
         for frame in frames:
             arrangement.fit(*frame.image.shape[:2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -13,6 +13,7 @@ from annotated_types import Ge, Le
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import output, resolve
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.recording.encoder import CONTAINERS, Encoder, Quality
 from fervid.stages.sinks.recording.sound import join
@@ -47,7 +48,7 @@ class Video(Stage):
         if Path(self.path).suffix.lower() not in CONTAINERS:
             raise ConfigError(f"{self.path}: a video is written as .mp4 or .mkv")
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         stream = iter(frames)
         frame = next(stream, None)
         if frame is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from annotated_types import Ge, Gt, Le
 
 from fervid.pipeline.errors import InputError
+from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Box, Frame, Source
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -51,21 +53,23 @@ class Demo(Stage):
     faces: Annotated[int, Ge(0), Le(4)] = 1
     """How many portraits; from two on they cross, the first in front of the others."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
+    needs = ()
+    gives = (FRAMES, AGAIN)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        source = Source("demo", self.width, self.height, fps=self.fps, length=self.frames)
-        source.reopen = lambda: self._frames(source)
-        yield from self._frames(source)
+    def run(self, frames: Frames) -> Generator[Frame]:
+        def again() -> Iterator[Frame]:
+            return self._frames(source)
+
+        source = Source("demo", self.width, self.height, fps=self.fps, length=self.frames, reopen=again)
+        yield from self._frames(source, frames.begin(source))
 
     def truth(self, index: int) -> list[Box]:
         """The true face boxes of a frame; a face keeps its place in the list, hidden behind another or not."""
         return [_face_box(pose) for pose in self._poses(index)]
 
-    def _frames(self, source: Source) -> Iterator[Frame]:
+    def _frames(self, source: Source, start: int = 0) -> Iterator[Frame]:
         portrait, background = _portrait(), _background(self.width, self.height)
-        for index in range(self.frames):
+        for index in range(start, self.frames):
             image = background.copy()
             for pose in reversed(self._poses(index)):
                 _hang(portrait, image, pose)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fervid.models.crop import box_of_face_image
+from fervid.models.crop import FRAMED, box_of_face_image
+from fervid.models.target import TARGET, Split, Target
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
+from fervid.pipeline.fact import FRAMES
+from fervid.pipeline.frame import EMOTIONS, FACES, Face, Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.record import Lost
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIDE = 48
-Split = Literal["train", "validation", "test"]
 USAGE: dict[str, Split] = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 """Columns of FER+'s fer2013new.csv, in the order of Target.votes."""
@@ -33,7 +37,7 @@ VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fea
 class Fer2013(Stage):
     """Takes fer2013.csv and icml_face_data.csv; PublicTest is the validation split, PrivateTest the test split."""
 
-    path: Path
+    path: Annotated[Path, Reads()]
     """The csv with columns emotion, pixels and Usage, in any order."""
     votes: Path | None = None
     """FER+'s fer2013new.csv, whose rows stand in the same order: ten votes for each face."""
@@ -42,21 +46,20 @@ class Fer2013(Stage):
     on_error: Literal["stop", "skip"] = "stop"
     """What to do at a malformed row: stop with its line, or skip and count it."""
 
-    needs = frozenset()
-    gives = frozenset({"frames", "target", "faces"})
-    input = "path"
+    needs = ()
+    gives = (FRAMES, TARGET, FACES)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         source = Source(self.path.stem, SIDE, SIDE, path=self.path)
         box, index = box_of_face_image(SIDE, SIDE), -1
-        for index, (image, target) in enumerate(self._faces(source)):
-            yield Frame(index, float(index), image, source, [Face(box, 1.0, framed=True)], target=target)
-        if source.damaged:
-            log.warning("%s: %d malformed rows were skipped", self.path, source.damaged)
+        for index, (image, target) in enumerate(self._faces(frames.run.lost)):
+            yield Frame(index, float(index), image, source, [Face(box, 1.0, known={FRAMED: True})], known={TARGET: target})
+        if frames.run.lost.damaged:
+            log.warning("%s: %d malformed rows were skipped", self.path, frames.run.lost.damaged)
         if index < 0:
             raise InputError(f"{self.path}: holds no face" + f" of the {self.split} split" * (self.split != "all"))
 
-    def _faces(self, source: Source) -> Iterator[tuple[NDArray[np.uint8], Target]]:
+    def _faces(self, lost: Lost) -> Iterator[tuple[NDArray[np.uint8], Target]]:
         """Pictures and targets of the wanted split; only their rows are parsed in full."""
         with ExitStack() as stack:
             votes = stack.enter_context(_Table(self.votes, ("Usage", *VOTES))) if self.votes else None
@@ -71,7 +74,7 @@ class Fer2013(Stage):
                 except ValueError as error:
                     if self.on_error == "stop":
                         raise InputError(f"{self.path}:{table.line}: {error}; on_error: skip passes it over") from None
-                    source.damaged += 1
+                    lost.damaged += 1
 
 
 class _Table:

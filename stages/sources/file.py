@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from fervid.pipeline.errors import InputError
+from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.record import Lost
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.opening import check, open_video, video_stream
 from fervid.stages.sources.decoding.pixels import SIDE, bgr, square, upright
-from fervid.stages.sources.decoding.reading import Clock, Tally, decoded
+from fervid.stages.sources.decoding.reading import Clock, Place, Tally, behind, behind_all_of, decoded
 
 if TYPE_CHECKING:
+    import av
+    import numpy as np
     from av.container import InputContainer
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 DECLARING = ("matroska", "mov", "flv", "asf")
@@ -32,69 +41,89 @@ class File(Stage):
     Times grow from frame to frame: where the container puts a picture before the last one, it follows 1 ms behind.
     """
 
-    path: str
+    path: Annotated[str, Reads()]
     """The video: mp4, mov, mkv, webm, avi, gif, ts and more."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    input: ClassVar[str | None] = "path"
+    needs = ()
+    gives = (FRAMES, AGAIN)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        path = Path(self.path).absolute()
+    def run(self, frames: Frames) -> Generator[Frame]:
+        path, lost = Path(self.path).absolute(), frames.run.lost
         check(path, self.path)
-        with open_video(path, self.path) as container:
-            stream = video_stream(container, self.path)
-            source = _describe(container, stream, path)
-            source.reopen = lambda: _again(path, source)
-            clock, tally = Clock(container, stream), Tally()
-            frame = None
-            for frame in _frames(container, stream, source, clock, tally):
-                source.damaged = tally.damaged
-                yield frame
-            if frame is None:
+        with ExitStack() as stack:
+            container, stream = _opened(path, self.path, stack)
+            clock, tally = frames.keep(Clock(container, stream)), frames.keep(Tally())
+            place = frames.keep(Place())
+            pictures = decoded(container, stream, tally)
+            place.picture = first = next(pictures, None)
+            if first is None:
                 raise InputError(f"{self.path}: none of its pictures can be decoded, up to {SIDE} x {SIDE} pixels")
-            source.damaged = tally.damaged
-            _report(container, stream, frame, clock, tally)
+            source = _describe(container, stream, path, _image(first, stream))
+            start = frames.begin(source)
+            if not start:
+                pictures = chain([first], pictures)
+            elif (found := behind(container, stream, clock, tally, place)) is not None:
+                pictures = found
+            else:
+                container, stream = _opened(path, self.path, stack)
+                pictures = behind_all_of(start, container, stream, clock, tally)
+            frame = None
+            for index, picture in enumerate(pictures, start):
+                frame, place.picture = Frame(index, clock.time(picture), _image(picture, stream), source), picture
+                lost.damaged = tally.damaged
+                yield frame
+            lost.damaged = tally.damaged
+            if frame is not None:
+                _report(container, stream, frame, clock, tally, lost)
 
 
-def _describe(container: InputContainer, stream: VideoStream, path: Path) -> Source:
+def _opened(path: Path, name: str, stack: ExitStack) -> tuple[InputContainer, VideoStream]:
+    container = stack.enter_context(open_video(path, name))
+    return container, video_stream(container, name)
+
+
+def _describe(container: InputContainer, stream: VideoStream, path: Path, image: NDArray[np.uint8]) -> Source:
     rate = stream.average_rate
     length = stream.frames or None
     if length is None and container.duration and rate:
         length = round(container.duration / 1e6 * rate)
-    width, height = stream.codec_context.width, stream.codec_context.height
-    return Source(path.stem, width, height, fps=float(rate) if rate else None, path=path, length=length)
+
+    def again() -> Iterator[Frame]:
+        return _again(path, source)
+
+    height, width = image.shape[:2]
+    fps = float(rate) if rate else None
+    source = Source(path.stem, width, height, fps=fps, path=path, length=length, reopen=again)
+    return source
 
 
-def _frames(
-    container: InputContainer, stream: VideoStream, source: Source, clock: Clock, tally: Tally
-) -> Iterator[Frame]:
-    for index, picture in enumerate(decoded(container, stream, tally)):
-        image = upright(square(bgr(picture), stream.sample_aspect_ratio), picture.rotation)
-        if not index:
-            source.height, source.width = image.shape[:2]
-        yield Frame(index, clock.time(picture), image, source)
+def _image(picture: av.VideoFrame, stream: VideoStream) -> NDArray[np.uint8]:
+    return upright(square(bgr(picture), stream.sample_aspect_ratio), picture.rotation)
 
 
 def _again(path: Path, source: Source) -> Iterator[Frame]:
     """The same frames once more; their damage was counted before."""
-    with open_video(path, str(path)) as container:
-        stream = video_stream(container, str(path))
-        yield from _frames(container, stream, source, Clock(container, stream), Tally())
+    with ExitStack() as stack:
+        container, stream = _opened(path, str(path), stack)
+        clock = Clock(container, stream)
+        for index, picture in enumerate(decoded(container, stream, Tally())):
+            yield Frame(index, clock.time(picture), _image(picture, stream), source)
 
 
-def _report(container: InputContainer, stream: VideoStream, last: Frame, clock: Clock, tally: Tally) -> None:
+def _report(
+    container: InputContainer, stream: VideoStream, last: Frame, clock: Clock, tally: Tally, lost: Lost
+) -> None:
     """Say what of the file was lost."""
     source, read = last.source, last.index + 1
     of = f"{read} of {stream.frames - tally.hidden}" if stream.frames else str(read)
     seconds = (container.duration or 0) / 1e6
     if _ends_early(container, stream, tally):
-        source.cut = "truncated"
+        lost.cut = "truncated"
         log.warning("%s: cut short: %s frames, %.1f of %.1f s", source.name, of, last.time, seconds)
     if tally.damaged:
         log.warning("%s: %d damaged packets were passed over; %s frames could be read", source.name, tally.damaged, of)
     if clock.missing and not tally.damaged and not stream.frames:
-        source.provenance["missing_frames"] = clock.missing
+        lost.missing = clock.missing
         log.warning("%s: its times leave room for %d more frames: lost, or never recorded", source.name, clock.missing)
     if clock.assumed:
         log.warning("%s: %d frames have no time that follows the last; it was assumed", source.name, clock.assumed)

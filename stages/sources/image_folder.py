@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, Lt
 
-from fervid.models.crop import box_of_face_image, crop
+from fervid.models.crop import FRAMED, box_of_face_image, crop
+from fervid.models.target import TARGET, Split, Target
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
+from fervid.pipeline.fact import FRAMES
+from fervid.pipeline.frame import EMOTIONS, FACES, Face, Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.record import Lost
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.pictures import decode
 
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Split = Literal["train", "validation", "test"]
 SPLITS: dict[str, Split] = {
     **{"train": "train", "training": "train"},
     **{"validation": "validation", "val": "validation", "valid": "validation", "publictest": "validation"},
@@ -59,7 +63,7 @@ class ImageFolder(Stage):
     named train, the emotions may lie directly in the folder.
     """
 
-    path: Path
+    path: Annotated[Path, Reads(folders=True)]
     """The folder that holds train/ and test/, or the folders of the emotions themselves."""
     validation: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Share of each emotion's training pictures that becomes the validation split, where there is none; at least one of
@@ -74,23 +78,21 @@ class ImageFolder(Stage):
     on_error: Literal["stop", "skip"] = "stop"
     """What to do at a file that is no picture: stop with its name, or skip and count it."""
 
-    needs = frozenset()
-    gives = frozenset({"frames", "target", "faces"})
-    input = "path"
-    folders = True
+    needs = ()
+    gives = (FRAMES, TARGET, FACES)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         items = [item for item in self._items() if self.split in ("all", item.split)]
         source = Source(self.path.name, self.size, self.size, path=self.path, length=len(items))
         box, index = box_of_face_image(self.size, self.size), 0
         for item in items:
-            image = self._read(item.path, source)
+            image = self._read(item.path, frames.run.lost)
             if image is not None:
-                target = Target(item.emotion, item.split)
-                yield Frame(index, float(index), image, source, [Face(box, 1.0, framed=True)], target=target)
+                face, target = Face(box, 1.0, known={FRAMED: True}), Target(item.emotion, item.split)
+                yield Frame(index, float(index), image, source, [face], known={TARGET: target})
                 index += 1
-        if source.damaged:
-            log.warning("%s: %d files that cannot be read as pictures were skipped", self.path, source.damaged)
+        if frames.run.lost.damaged:
+            log.warning("%s: %d files that cannot be read as pictures were skipped", self.path, frames.run.lost.damaged)
         if not index:
             raise InputError(f"{self.path}: holds no picture" + f" of the {self.split} split" * (self.split != "all"))
 
@@ -119,14 +121,14 @@ class ImageFolder(Stage):
             chosen |= set(chance.sample(paths, max(few, round(self.validation * len(paths)))))
         return [item._replace(split="validation") if item.path in chosen else item for item in items]
 
-    def _read(self, path: Path, source: Source) -> NDArray[np.uint8] | None:
+    def _read(self, path: Path, lost: Lost) -> NDArray[np.uint8] | None:
         import numpy as np
 
         grey, objection = decode(path, grey=True)
         if grey is None:
             if self.on_error == "stop":
                 raise InputError(f"{path}: {objection}; remove it, or on_error: skip passes it over")
-            source.damaged += 1
+            lost.damaged += 1
             return None
         height, width = grey.shape
         face = crop(grey, box_of_face_image(width, height), None, self.size)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from annotated_types import Gt
 
 from fervid.pipeline.endings import PICTURES
 from fervid.pipeline.errors import InputError
+from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.record import Lost
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.pictures import decode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -29,41 +38,52 @@ class Images(Stage):
     Sizes may differ. In a CSV, `source` is the name of the picture.
     """
 
-    path: str
+    path: Annotated[str, Reads(folders=True)]
     """A folder, a picture, or a pattern such as "photos/*.jpg"."""
     fps: Annotated[float, Gt(0)] = 1.0
     """Pictures a second: `time` is the index divided by it. For a time lapse, say how it was taken."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    input: ClassVar[str | None] = "path"
-    folders: ClassVar[bool] = True
+    needs = ()
+    gives = (FRAMES, AGAIN)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         paths = _paths(self.path)
         folder = (Path(self.path) if Path(self.path).is_dir() else paths[0].parent).absolute()
         name = Path(self.path).stem if Path(self.path).is_file() else folder.name
-        source = Source(name, 0, 0, fps=self.fps, path=folder, length=len(paths))
-        source.reopen = lambda: self._frames(paths, source)
-        yield from self._frames(paths, source, first=True)
-        if not source.width:
+        pictures = _decoded(paths, frames.run.lost)
+        first = next(pictures, None)
+        if first is None:
             raise InputError(f"{self.path}: none of its {len(paths)} pictures can be read")
 
-    def _frames(self, paths: list[Path], source: Source, first: bool = False) -> Iterator[Frame]:
-        """Every picture that can be read; the first reading counts the damage and tells of it."""
-        index = 0
-        for path in paths:
-            image, objection = decode(path)
-            if image is None:
-                if first:
-                    log.warning("%s: %s; passed over", path, objection)
-                source.damaged += first
-                continue
-            if not index:
-                source.height, source.width = image.shape[:2]
-            name = path.name if len(paths) > 1 else None
+        def again() -> Iterator[Frame]:
+            return self._frames(_decoded(paths), source)
+
+        height, width = first.image.shape[:2]
+        source = Source(name, width, height, fps=self.fps, path=folder, length=len(paths), reopen=again)
+        yield from self._frames(chain([first], pictures), source)
+
+    def _frames(self, pictures: Iterable[Picture], source: Source) -> Iterator[Frame]:
+        for index, (path, image) in enumerate(pictures):
+            name = path.name if source.length != 1 else None
             yield Frame(index, index / self.fps, image, source, name=name)
-            index += 1
+
+
+class Picture(NamedTuple):
+    """A file, and what is in it."""
+
+    path: Path
+    image: NDArray[np.uint8]
+
+
+def _decoded(paths: Iterable[Path], lost: Lost | None = None) -> Iterator[Picture]:
+    """Every picture that can be read; with `lost`, those that cannot be are counted and told of."""
+    for path in paths:
+        image, objection = decode(path)
+        if image is not None:
+            yield Picture(path, image)
+        elif lost:
+            log.warning("%s: %s; passed over", path, objection)
+            lost.damaged += 1
 
 
 def _paths(pattern: str) -> list[Path]:

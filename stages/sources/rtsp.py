@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from annotated_types import Gt
 
 from fervid.pipeline.errors import ConfigError, InputError
+from fervid.pipeline.fact import FRAMES, LIVE
 from fervid.pipeline.frame import Frame, Source
-from fervid.pipeline.stage import Stage, register, stopping
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
 
 if TYPE_CHECKING:
@@ -53,26 +54,25 @@ class Rtsp(Stage):
     wait: Annotated[float, Gt(0)] | None = 10.0
     """Seconds to wait for the first picture before giving up; null waits for ever, as do later interruptions."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    live: ClassVar[bool] = True
+    needs = ()
+    gives = (FRAMES, LIVE)
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in {"rtsp", "rtsps"}:
             raise ConfigError("option 'url': must begin with rtsp:// or rtsps://")
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         import av
 
         began = lost = monotonic()
         source: Source | None = None
-        index, told, stop = 0, False, stopping(frames)
+        index, told, stop = 0, False, frames.run.stopping
         while not stop.is_set():
             try:
                 for picture in self._pictures():
                     image, now = bgr(picture), monotonic()
                     if source is None:
-                        source, began = self._source(image, stop), now
+                        source, began = self._source(image), now
                     elif told:
                         log.warning("%s: back after %.1f s", source.name, now - lost)
                     told, lost = False, now
@@ -108,9 +108,9 @@ class Rtsp(Stage):
                 if monotonic() - newest > self.timeout:
                     raise LookupError("it sends nothing that can be decoded")
 
-    def _source(self, image: NDArray[np.uint8], stop: Event) -> Source:
+    def _source(self, image: NDArray[np.uint8]) -> Source:
         height, width = image.shape[:2]
-        return Source(self._host(), width, height, live=True, stopping=stop)
+        return Source(self._host(), width, height, live=True)
 
     def _host(self) -> str:
         return urlsplit(self.url).hostname or "camera"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Gt
 
 from fervid.pipeline.errors import InputError
+from fervid.pipeline.fact import FRAMES, LIVE
 from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -45,11 +47,10 @@ class Webcam(Stage):
     fps: Annotated[float, Gt(0)] | None = None
     """Frames a second to ask the camera for."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    live: ClassVar[bool] = True
+    needs = ()
+    gives = (FRAMES, LIVE)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         with self._camera() as camera:
             image = _next(camera)
             if image is None:
@@ -60,7 +61,7 @@ class Webcam(Stage):
                 yield Frame(index, now - began, image, source, wall_time=datetime.now(UTC))
                 index += 1
                 image, now = _next(camera), monotonic()
-            source.cut = "disconnected"
+            frames.run.lost.cut = "disconnected"
             log.warning("webcam %s: gives no more pictures; was it unplugged?", self.device)
 
     @contextmanager

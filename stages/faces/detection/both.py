@@ -20,23 +20,30 @@ SAME = 0.5
 
 
 @dataclass
+class Rhythm:
+    """When the full range looks next."""
+
+    due: float = -math.inf
+    found_more: float = -math.inf
+
+
+@dataclass
 class Both:
     """The short range in every frame; the full range where that is not sure, and as long as it has more to show."""
 
     short: Finder
     full: Finder
-    _due: float = field(default=-math.inf, init=False)
-    _found_more: float = field(default=-math.inf, init=False)
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     def find(self, picture: Picture, time: float) -> list[Face]:
         """Faces in shares of the picture at a time in seconds."""
         near = self.short(picture)
-        if time < self._due and any(face.score >= SURE for face in near):
+        if time < self.rhythm.due and any(face.score >= SURE for face in near):
             return near
         faces = distinct(near, self.full(picture))
         if len(faces) > len(near):
-            self._found_more = time
-        self._due = time if time - self._found_more < LOOK else time + LOOK
+            self.rhythm.found_more = time
+        self.rhythm.due = time if time - self.rhythm.found_more < LOOK else time + LOOK
         return faces
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,13 +36,75 @@ class Tally:
     """Packets that could not be read or decoded."""
     end: float = 0.0
     """Seconds at which the last packet ends, sound included."""
+    newest: int | None = None
+    """Decoding time of the last packet of pictures, in ticks."""
+
+    def count(self, packet: Packet, after: int | None) -> None:
+        """Count a packet of pictures, but for those up to `after`, which were counted before."""
+        if after is None or packet.dts is None or packet.dts > after:
+            self.packets += 1
+            self.hidden += packet.is_discard
+            self.newest = packet.dts if self.newest is None else max(self.newest, packet.dts or self.newest)
 
 
-def decoded(container: InputContainer, stream: VideoStream, tally: Tally) -> Iterator[av.VideoFrame]:
-    """Every picture that can be decoded, in the order of showing."""
+@dataclass
+class Place:
+    """A picture in a video, so that it can be found again."""
+
+    picture: av.VideoFrame | None = None
+    ticks: int | None = None
+    """Its presentation time."""
+    checksum: int = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"ticks": self.picture.pts, "checksum": _checksum(self.picture)} if self.picture else {}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.ticks, self.checksum = kept["ticks"], kept["checksum"]
+
+
+def behind(
+    container: InputContainer, stream: VideoStream, clock: Clock, tally: Tally, place: Place
+) -> Iterator[av.VideoFrame] | None:
+    """The pictures behind a place, from the nearest one that can be decoded alone; None where it is not found again.
+
+    Where packets were damaged before it, or times are guesses, only reading all of it gives the same pictures.
+    """
+    if place.ticks is None or tally.damaged or clock.avi or clock.assumed:
+        return None
+    container.seek(place.ticks, stream=stream)
+    pictures = decoded(container, stream, tally, tally.newest)
+    for picture in pictures:
+        if picture.pts == place.ticks and _checksum(picture) == place.checksum:
+            return pictures
+        if picture.pts is None or picture.pts >= place.ticks:
+            break
+    return None
+
+
+def behind_all_of(
+    count: int, container: InputContainer, stream: VideoStream, clock: Clock, tally: Tally
+) -> Iterator[av.VideoFrame]:
+    """The pictures behind so many, which are all read once more; clock and tally begin anew."""
+    clock.__init__(container, stream)  # type: ignore[misc]
+    tally.__init__()  # type: ignore[misc]
+    pictures = decoded(container, stream, tally)
+    for picture in islice(pictures, count):
+        clock.time(picture)
+    return pictures
+
+
+def _checksum(picture: av.VideoFrame) -> int:
+    return zlib.crc32(picture.planes[0])  # type: ignore[arg-type]
+
+
+def decoded(
+    container: InputContainer, stream: VideoStream, tally: Tally, after: int | None = None
+) -> Iterator[av.VideoFrame]:
+    """Every picture that can be decoded, in the order of showing; packets up to `after` (in ticks) are not counted."""
     import av
 
-    for packet in _but_a_broken_end(_packets(container, stream, tally), tally):
+    for packet in _but_a_broken_end(_packets(container, stream, tally, after), tally):
         try:
             yield from stream.decode(packet)
         except av.error.FFmpegError:
@@ -64,7 +128,9 @@ def _but_a_broken_end(packets: Iterator[Packet], tally: Tally) -> Iterator[Packe
         yield held
 
 
-def _packets(container: InputContainer, stream: VideoStream, tally: Tally) -> Iterator[Packet]:
+def _packets(
+    container: InputContainer, stream: VideoStream, tally: Tally, after: int | None
+) -> Iterator[Packet]:
     """The packets of pictures; goes on behind what the container cannot read."""
     import av
 
@@ -76,8 +142,7 @@ def _packets(container: InputContainer, stream: VideoStream, tally: Tally) -> It
                 if packet.size:
                     tally.end = max(tally.end, _end(packet))
                     if packet.stream_index == stream.index:
-                        tally.packets += 1
-                        tally.hidden += packet.is_discard
+                        tally.count(packet, after)
                         yield packet
             return
         except (av.error.FFmpegError, IndexError):  # IndexError: damage that looks like a new stream
@@ -109,6 +174,12 @@ class Clock:
         self.steps = 0
         self.even = 0
         self.room = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept)
 
     def time(self, picture: av.VideoFrame) -> float:
         """Seconds; greater from picture to picture."""

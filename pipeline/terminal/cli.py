@@ -64,7 +64,7 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _overrides(settings: tuple[str, ...]) -> dict[str, Any]:
-    from fervid.pipeline.config import setting
+    from fervid.pipeline.configuration.overrides import setting
 
     return dict(setting(text) for text in settings)
 
@@ -80,10 +80,10 @@ def _tell(line: str) -> None:
 
 
 def _load(plugins: tuple[str, ...]) -> None:
-    from fervid.pipeline.config import load_plugin
+    from fervid.pipeline.configuration.plugins import load_plugin
 
     for plugin in plugins:
-        load_plugin(plugin, "--plugin", Path())
+        load_plugin(plugin, Path())
 
 
 @click.group(cls=App, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -108,8 +108,8 @@ def run(config: str, settings: tuple[str, ...], profile: bool, quiet: bool) -> N
     Ctrl-C ends it in order: a camera's outputs are complete then; of a file, what was made so far is kept under names
     with `.partial`. A second Ctrl-C ends it at once.
     """
-    from fervid.pipeline import session
-    from fervid.pipeline.config import locate
+    from fervid.pipeline.terminal import session
+    from fervid.pipeline.configuration.config import locate
     from fervid.pipeline.run import Pipeline
 
     pipeline = Pipeline.load(locate(config), _overrides(settings), profile=profile)
@@ -141,9 +141,9 @@ def batch(
     Outputs have the names of their inputs, through {name} in the YAML. Inside of --out the folders are those below
     the deepest folder that holds all INPUTS. Of two inputs that differ only in the suffix, it stays in the name.
     """
-    from fervid.pipeline import session
-    from fervid.pipeline.batch import plan
-    from fervid.pipeline.config import locate
+    from fervid.pipeline.terminal import session
+    from fervid.pipeline.batch.plan import plan
+    from fervid.pipeline.configuration.config import locate
 
     planned = plan(locate(config), _overrides(settings), inputs, out)
     if skip_done:
@@ -161,7 +161,7 @@ def batch(
 @_settings
 def validate(config: str, settings: tuple[str, ...]) -> None:
     """Check a pipeline without opening a camera, a file or a model."""
-    from fervid.pipeline.config import load, locate
+    from fervid.pipeline.configuration.config import load, locate
     from fervid.pipeline.stage import in_vain
 
     path = locate(config)
@@ -182,7 +182,7 @@ def config() -> None:
 @_settings
 def show_config(config: str, settings: tuple[str, ...]) -> None:
     """Print a pipeline with all its options, defaults included and secrets left out."""
-    from fervid.pipeline.config import load, locate, text
+    from fervid.pipeline.configuration.config import load, locate, text
 
     click.echo(text(load(locate(config), _overrides(settings))), nl=False)
 
@@ -196,7 +196,7 @@ def stages() -> None:
 @_plugins
 def list_stages(plugins: tuple[str, ...]) -> None:
     """Name each stage with one line on what it is for."""
-    from fervid.pipeline.catalogue import gain, rooms
+    from fervid.pipeline.terminal.catalogue import gain, rooms
 
     _load(plugins)
     for room, classes in rooms(_tell).items():
@@ -211,7 +211,7 @@ def list_stages(plugins: tuple[str, ...]) -> None:
 @_plugins
 def show_stage(name: str, plugins: tuple[str, ...]) -> None:
     """Tell all about a stage: its options, what it needs and gives, an example."""
-    from fervid.pipeline.catalogue import page
+    from fervid.pipeline.terminal.catalogue import page
 
     _load(plugins)
     click.echo(page(name))
@@ -222,7 +222,7 @@ def show_stage(name: str, plugins: tuple[str, ...]) -> None:
 @click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to write.")
 def new_stage(name: str, folder: Path) -> None:
     """Begin a stage of your own: NAME.py and its test, which passes at once."""
-    from fervid.pipeline.scaffold import write
+    from fervid.pipeline.terminal.scaffold import write
 
     stage, test = write(name, folder)
     click.echo(
@@ -246,8 +246,8 @@ def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
     """
     import json
 
-    from fervid.pipeline.catalogue import rooms
-    from fervid.pipeline.schema import schema as describe
+    from fervid.pipeline.terminal.catalogue import rooms
+    from fervid.pipeline.configuration.schema import schema as describe
 
     _load(plugins)
     known = (cls for classes in rooms(_tell).values() for cls in classes)
@@ -272,7 +272,7 @@ def list_models() -> None:
     from fervid.models import zoo
 
     click.secho("networks", bold=True)
-    for name in zoo.names():
+    for name in zoo.networks.names():
         click.echo(f"  {name:<14} {zoo.gain(name)}")
     click.secho("weights", bold=True)
     for name, path in zoo.shipped().items():
@@ -320,8 +320,8 @@ def export_model(
     plugins: tuple[str, ...],
 ) -> None:
     """Write weights as ONNX, and check that they still say the same."""
-    from fervid.models.export import export_onnx
-    from fervid.pipeline.config import locate
+    from fervid.models.export.onnx import export_onnx
+    from fervid.pipeline.configuration.config import locate
     from fervid.pipeline.run import Pipeline
 
     _load(plugins)
@@ -337,7 +337,7 @@ def export_model(
 @app.command()
 def doctor() -> None:
     """Say what is installed, what is missing and what to do about it."""
-    from fervid.pipeline.doctor import examine
+    from fervid.pipeline.terminal.doctor import examine
 
     well = True
     for finding in examine():

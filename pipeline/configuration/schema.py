@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fervid.pipeline import catalogue, options
-from fervid.pipeline.stage import Stage
+from fervid.pipeline.configuration import options
+from fervid.pipeline.stage import Stage, gain
 
 
 def schema(classes: Iterable[type[Stage]], tell: Callable[[str], None]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _stage(cls: type[Stage]) -> dict[str, Any]:
     """The stage's own schema without references, so that it can stand inside the large one."""
     whole = options.schema(cls)
     described: dict[str, Any] = _inlined(whole, whole.pop("$defs", {}))
-    described |= {"description": catalogue.gain(cls), "additionalProperties": False}
+    described |= {"description": gain(cls), "additionalProperties": False}
     if not described.get("required"):
         described["type"] = ["object", "null"]
     return described

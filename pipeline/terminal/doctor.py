@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fervid.pipeline.errors import FervidError
 from fervid.pipeline.libraries import missing_library
-from fervid.pipeline.stage import find, names
+from fervid.pipeline.stage import stages
 
 LOADED = ("cv2", "av", "mediapipe", "onnxruntime")
 """Modules with parts outside of Python, which can be installed and still not load."""
@@ -136,13 +136,13 @@ def _models() -> Iterator[Finding]:
 
 def _stages() -> Iterator[Finding]:
     broken = 0
-    for name in names():
+    for name in stages.names():
         try:
-            find(name)
+            stages.find(name)
         except Exception as error:
             broken += 1
             yield Finding(f"stage {name}", f"{type(error).__name__}: {error}", False)
-    yield Finding("stages", f"{len(names()) - broken} load")
+    yield Finding("stages", f"{len(stages.names()) - broken} load")
 
 
 def _display() -> Finding:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fervid.pipeline.errors import ConfigError, OutputError
-from fervid.pipeline.stage import find
+from fervid.pipeline.stage import stages
 
 STAGE = '''"""Say in one line what a reader gains from this stage."""
 
@@ -94,7 +94,7 @@ def write(name: str, folder: Path) -> tuple[Path, Path]:
 def _check(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise ConfigError(f"{name!r} cannot name a stage; write small letters, digits and _, such as count_faces")
-    if find(name):
+    if stages.find(name):
         raise ConfigError(f"a stage {name!r} is there already; `fervid stages show {name}` tells about it")
     if name in sys.stdlib_module_names:
         raise ConfigError(f"{name!r} is a module of Python, which {name}.py would hide; choose another name")

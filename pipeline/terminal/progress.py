@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from fervid.pipeline.console import Stderr
+from fervid.pipeline.terminal.console import Stderr
 from fervid.pipeline.errors import plain
-from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.fact import Fact
+from fervid.pipeline.frame import FACES, Frame
+from fervid.pipeline.record import Run, losses
 from fervid.pipeline.run import Timing
-from fervid.pipeline.tally import Tally, losses, number
-from fervid.pipeline.workers import Frames, Message, Result
+from fervid.pipeline.tally import Numbers, Tally, number, summed_up
+from fervid.pipeline.batch.workers import Frames, Message, Result
 
 COLOURS = {
     "angry": "red",
@@ -35,11 +38,48 @@ REFRESH = 0.1  # seconds between two updates of the bar
 BAR = 40  # characters of the stacked bar of emotions
 
 
+class Bar:
+    """How far a run is, drawn anew on one line, and below it how far work is that sees no frames."""
+
+    def __init__(self, shown: Progress | None = None) -> None:
+        self._shown = shown
+        self._task = shown.add_task("starting", total=None, counts="") if shown else None
+        self._works: dict[str, TaskID] = {}
+        self._began = self._drawn = perf_counter()
+        self._before: int | None = None
+
+    def frame(self, frame: Frame, run: Run) -> None:
+        """Show the newest frame; where nobody watches, nothing."""
+        now = perf_counter()
+        if self._shown is None or self._task is None or now - self._drawn < REFRESH:
+            return
+        self._drawn, source, frames = now, frame.source, run.tally.frames
+        if self._before is None:
+            self._before = frames - 1 if run.resumed else 0
+        self._shown.update(
+            self._task,
+            description="stopping" if run.stopping.is_set() else plain(source.name),
+            total=source.length,
+            completed=frames,
+            counts=_counts(frame, frames, (frames - self._before) / (now - self._began)),
+        )
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """Show how far another piece of work is; a stage tells it with `Run.advance`."""
+        if self._shown is None:
+            return
+        if what not in self._works:
+            for task in self._works.values():
+                self._shown.remove_task(task)
+            self._works = {what: self._shown.add_task(plain(what), counts="")}
+        self._shown.update(self._works[what], completed=done, total=total)
+
+
 @contextmanager
-def bar(console: Stderr) -> Iterator[Callable[[Frame, Tally], None]]:
-    """Give a function that shows the newest frame; where nobody watches, it shows nothing."""
+def bar(console: Stderr) -> Iterator[Bar]:
+    """Give a bar; it shows nothing where nobody watches."""
     if not console.lively:
-        yield lambda _frame, _tally: None
+        yield Bar()
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -48,54 +88,60 @@ def bar(console: Stderr) -> Iterator[Callable[[Frame, Tally], None]]:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
-        task = progress.add_task("starting", total=None, counts="")
-        began = shown = perf_counter()
-
-        def show(frame: Frame, tally: Tally) -> None:
-            nonlocal shown
-            if (now := perf_counter()) - shown < REFRESH:
-                return
-            shown = now
-            source = frame.source
-            progress.update(
-                task,
-                description="stopping" if source.stopping.is_set() else plain(source.name),
-                total=source.length,
-                completed=tally.frames,
-                counts=_counts(frame, tally, now - began),
-            )
-
-        yield show
+        yield Bar(progress)
 
 
-def _counts(frame: Frame, tally: Tally, seconds: float) -> str:
+def _counts(frame: Frame, frames: int, rate: float) -> str:
     of = f"/{frame.source.length}" if frame.source.length else ""
-    rate = f"{tally.frames / seconds:.0f} a second"
-    return f"{tally.frames}{of} frames, {rate}, {number(len(frame.faces), 'face')} now"
+    return f"{frames}{of} frames, {rate:.0f} a second, {number(len(frame.faces), 'face')} now"
 
 
-def summary(console: Stderr, tally: Tally, source: Source, seconds: float, looked: bool) -> None:
-    """Print what was read, what was found, what was lost and where the outputs are; `looked` for faces or not."""
-    rate = f", {tally.frames / seconds:.0f} a second" if tally.frames else ""
+def summary(console: Stderr, run: Run, seconds: float) -> None:
+    """Print what was read, what was found, what was lost and where the outputs are."""
+    assert run.source
+    tally = run.tally
+    rate = f", {tally.frames / seconds:.0f} a second" if tally.frames and not run.resumed else ""
     done = f": {number(tally.frames, 'frame')} in {duration(seconds)}{rate}"
-    console.print(Text.assemble((source.name, "bold"), done))
+    console.print(Text.assemble((run.source.name, "bold"), done))
     if tally.faces:
         tracks = f", {number(len(tally.tracks), 'track')}" if tally.tracks else ""
         _row(console, "faces", Text(f"{tally.faces}{tracks}"))
-    elif looked:
+    elif FACES in run.facts:
         _row(console, "faces", Text("none found"))
-    if tally.emotions:
-        _row(console, "emotions", _shares(tally.emotions))
-        if console.lively:
-            _row(console, "", _stacked(tally.emotions))
-    for sentence in losses(source, tally.frames):
+    for fact in summed_up(run.facts):
+        _fact(console, fact, tally)
+    for label, text in run.lines.items():
+        _row(console, label, Text(text))
+    for sentence in losses(run):
         _row(console, "lost", Text(sentence, style="yellow"))
-    written(console, source)
+    written(console, run)
 
 
-def written(console: Stderr, source: Source) -> None:
+def _fact(console: Stderr, fact: Fact[Any], tally: Tally) -> None:
+    told = [column for column in fact.columns if column.summed_up]
+    for column in told:
+        label = fact.words if len(told) == 1 else column.name
+        if column.name in tally.texts:
+            _shown(console, label, tally.texts[column.name])
+        elif column.name in tally.numbers:
+            _row(console, label, Text(_range(tally.numbers[column.name], column.unit)))
+
+
+def _shown(console: Stderr, label: str, counts: Counter[str]) -> None:
+    """The shares of words, as numbers and as a bar."""
+    _row(console, label, _shares(counts))
+    if console.lively:
+        _row(console, "", _stacked(counts))
+
+
+def _range(of: Numbers, unit: str) -> str:
+    mean = f"mean {of.total / of.count:.4g}{f' {unit}' if unit else ''}"
+    return f"{mean}, {of.least:.4g} to {of.most:.4g}"
+
+
+def written(console: Stderr, run: Run) -> None:
     """Print where the outputs are."""
-    for path in source.outputs:
+    for path in run.outputs:
         _row(console, "written", Text(str(path), style="green"))
 
 

@@ -16,13 +16,12 @@ from multiprocessing.context import SpawnProcess
 from time import perf_counter
 from typing import Any
 
-from fervid.pipeline import config
-from fervid.pipeline.batch import Job
+from fervid.pipeline.configuration import config
+from fervid.pipeline.batch.plan import Job
 from fervid.pipeline.errors import redact, sentence
-from fervid.pipeline.frame import Source
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import SIGNALS, graceful
-from fervid.pipeline.tally import losses
+from fervid.pipeline.record import losses
 
 REPORT = 0.5  # seconds between two messages of a worker about its frames
 TO_ALL = [number for number in SIGNALS if number != signal.SIGTERM]
@@ -155,7 +154,6 @@ def work(pipe: Connection, level: int) -> None:
 
 def _done(job: Job, lines: _Lines) -> Result:
     began, frames = perf_counter(), 0
-    source: Source | None = None
     try:
         written = config.parse(job.text, job.overrides, job.origin)
         pipeline = Pipeline(written.build(), threads=written.threads, title=job.title)
@@ -168,13 +166,13 @@ def _done(job: Job, lines: _Lines) -> Result:
                     lines.send(Frames(since))
                     reported, since = now, 0
         lines.send(Frames(since))
-        source = pipeline.source
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         return Result(
             job.label, sentence(error).removeprefix(f"{job.path}: "), frames=frames, seconds=perf_counter() - began
         )
-    stopped = source is None or source.cut == "interrupted"
-    return Result(job.label, None, stopped, frames, perf_counter() - began, losses(source, frames) if source else [])
+    run = pipeline.run
+    stopped = run.source is None or run.lost.cut == "interrupted"
+    return Result(job.label, None, stopped, frames, perf_counter() - began, losses(run))
 
 
 def _end_with_parent() -> None:

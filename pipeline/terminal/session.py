@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
-from fervid.pipeline import progress
-from fervid.pipeline.batch import Job
-from fervid.pipeline.console import Stderr, messages
+from fervid.pipeline.terminal import progress
+from fervid.pipeline.batch.plan import Job
+from fervid.pipeline.terminal.console import Stderr, messages
+from fervid.pipeline.record import Run
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
 from fervid.pipeline.stage import in_vain
-from fervid.pipeline.tally import Tally
-from fervid.pipeline.workers import Message, Pool, Result
+from fervid.pipeline.batch.workers import Message, Pool, Result
 
 log = logging.getLogger(__name__)
 
@@ -60,28 +60,34 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
 
 
 def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
-    tally, start, began = Tally(), 0.0, perf_counter()
+    start, began = 0.0, perf_counter()
     with graceful(lambda: _stop(pipeline, console)) as caught:
         try:
-            with progress.bar(console) as show:
+            with progress.bar(console) as bar:
+                pipeline.watch = bar.work if not quiet else None
                 for frame in pipeline:
                     start = start or perf_counter() - began
-                    tally.add(frame)
-                    show(frame, tally)
+                    bar.frame(frame, pipeline.run)
         except BaseException as error:
-            if pipeline.source:
-                progress.written(console, pipeline.source)
+            progress.written(console, pipeline.run)
+            _say_how_to_go_on(pipeline.run, console)
             if isinstance(error, KeyboardInterrupt) and caught.number:
                 return caught.exit_code
             raise
-    seconds = perf_counter() - began
-    if pipeline.source and not quiet:
-        looked = any("faces" in stage.gives for stage in pipeline.stages)
-        progress.summary(console, tally, pipeline.source, seconds, looked)
+    run, seconds = pipeline.run, perf_counter() - began
+    if run.source and not quiet:
+        progress.summary(console, run, seconds)
     if pipeline.timings is not None:
-        progress.profile(console, pipeline.timings, tally.frames, start, seconds)
-    whole = pipeline.source and (pipeline.source.live or pipeline.source.cut != "interrupted")
-    return 0 if whole else caught.exit_code
+        progress.profile(console, pipeline.timings, run.tally.frames, start, seconds)
+    if run.interrupted or run.source is None:
+        _say_how_to_go_on(run, console)
+        return caught.exit_code
+    return 0
+
+
+def _say_how_to_go_on(run: Run, console: Stderr) -> None:
+    if run.resumable:
+        console.print("fervid: the same command with --resume goes on where this run was last kept")
 
 
 def _stop(running: Pipeline | Pool, console: Stderr) -> None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fervid.pipeline import config
+from fervid.pipeline.configuration import config
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.output import harmless
-from fervid.pipeline.stage import Stage, find
+from fervid.pipeline.fact import FRAMES, LIVE
+from fervid.pipeline.roles import Reads, Writes, option, written as template_of
+from fervid.pipeline.stage import Stage, stages
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,18 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     """
     text = config.read(path)
     written = config.parse(text, settings, str(path))
-    written.load_plugins()
-    option, folders = _input(written)
+    if failed := written.load_plugins():
+        raise ConfigError(*failed)
+    key, folders = _input(written)
     inputs = _inputs(given, folders, out)
-    stages = config.parse(text, {**settings, option: inputs[0]}, str(path)).build()
-    templates = _templates(stages)
+    chain = config.parse(text, {**settings, key: inputs[0]}, str(path)).build()
+    templates = _templates(chain)
     if "{" in str(out):
         raise ConfigError(f"{out}: no folder with a brace in its name can be written to; choose another one")
     places = _places(inputs, _base(given), out)
     jobs = []
     for source, place in zip(inputs, places, strict=True):
-        made = {key: place.parent / template.replace("{name}", place.name) for key, template in templates.items()}
+        made = {one: place.parent / template.replace("{name}", place.name) for one, template in templates.items()}
         jobs.append(
             Job(
                 path=source,
@@ -67,7 +70,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
                 title=place.relative_to(out).as_posix(),
                 text=text,
                 origin=str(path),
-                overrides={**settings, option: str(source), **{key: str(to) for key, to in made.items()}},
+                overrides={**settings, key: str(source), **{one: str(to) for one, to in made.items()}},
                 outputs=tuple(made.values()),
             )
         )
@@ -77,13 +80,15 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
 def _input(written: config.Config) -> tuple[str, bool]:
     """Where the input's path is put, and whether it may be a folder."""
     entry = written.entries[0]
-    source = find(entry.name)
-    if source is None or "frames" not in source.gives:
+    source = stages.find(entry.name)
+    if source is None or FRAMES not in source.gives:
         written.build()
-        raise entry.error("is no source")
-    if source.live or source.input is None:
-        raise entry.error("reads no files, so it cannot run over many; put a source such as file in its place")
-    return f"{entry.name}#1.{source.input}", source.folders
+        raise ConfigError(entry.mistake("is no source"))
+    reads = option(source, Reads)
+    if LIVE in source.gives or reads is None:
+        what = "reads no files, so it cannot run over many; put a source such as file in its place"
+        raise ConfigError(entry.mistake(what))
+    return f"{entry.name}#1.{reads[0]}", reads[1].folders
 
 
 def _inputs(given: Sequence[str], folders: bool, out: Path) -> list[Path]:
@@ -151,26 +156,27 @@ def _label(path: Path) -> str:
     return str(path) if near.startswith("..") else near
 
 
-def _templates(stages: Sequence[Stage]) -> dict[str, str]:
+def _templates(chain: Sequence[Stage]) -> dict[str, str]:
     """What is put over each sink's path: of its template, the part from `{name}` on."""
     found: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    for stage in stages:
+    for stage in chain:
         seen[stage.name] += 1
-        template = getattr(stage, stage.output) if stage.output else None
-        if template is None:
+        template, writes = template_of(stage), option(type(stage), Writes)
+        if template is None or writes is None:
             continue
+        name = writes[0]
         parts = Path(template).parts
         first = next((number for number, part in enumerate(parts) if "{name}" in part), None)
         if first is None:
             raise ConfigError(
-                f"{stage.name}: {stage.output}: {template}: every input would write to this one file; "
+                f"{stage.name}: {name}: {template}: every input would write to this one file; "
                 f"put {{name}} into its name"
             )
         kept = str(Path(*parts[first:]))
         if kept in found.values():
             raise ConfigError(
-                f"{stage.name}: {stage.output}: two stages would write to {kept}; give them different names"
+                f"{stage.name}: {name}: two stages would write to {kept}; give them different names"
             )
-        found[f"{stage.name}#{seen[stage.name]}.{stage.output}"] = kept
+        found[f"{stage.name}#{seen[stage.name]}.{name}"] = kept
     return found

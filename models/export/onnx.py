@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Card, card_path, read_card, save_card
 from fervid.models.crop import crop_face
-from fervid.models.int8 import to_int8
+from fervid.models.export.int8 import to_int8
 from fervid.models.runtime import Classifier, from_onnx, open_classifier
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import Frame

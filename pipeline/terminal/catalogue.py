@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fervid.pipeline import options
+from fervid.pipeline.configuration import options
 from fervid.pipeline.errors import ConfigError, sentence
-from fervid.pipeline.stage import FACTS, Stage, find, names
+from fervid.pipeline.fact import columns
+from fervid.pipeline.stage import Stage, gain, room, stages
 
 ROOMS = ("sources", "faces", "sinks", "learning", "plugins")
 """The folders of stages in the order of the chain; what other packages bring comes last."""
@@ -20,26 +20,13 @@ WIDTH = 120  # characters of the longest example
 def rooms(tell: Callable[[str], None]) -> dict[str, list[type[Stage]]]:
     """All stages by the folder they are in; `tell` is told of those that cannot be used."""
     found: dict[str, list[type[Stage]]] = {room: [] for room in ROOMS}
-    for name in names():
+    for name in stages.names():
         try:
-            if cls := find(name):
+            if cls := stages.find(name):
                 found[room(cls)].append(cls)
         except Exception as error:
             tell(f"{name}: cannot be loaded: {sentence(error)}")
     return found
-
-
-def room(cls: type[Stage]) -> str:
-    """The folder of a stage."""
-    parts = cls.__module__.split(".")
-    return parts[2] if parts[:2] == ["fervid", "stages"] and len(parts) > 2 else "plugins"
-
-
-def gain(cls: type[Stage]) -> str:
-    """One line: what a reader gains from a stage. A file of fervid holds one stage, and its first line says it."""
-    module = "" if room(cls) == "plugins" else inspect.getdoc(sys.modules[cls.__module__])
-    own = "" if cls.__doc__ is None or cls.__doc__.startswith(f"{cls.__name__}(") else inspect.getdoc(cls)
-    return (module or own or "").partition("\n")[0]
 
 
 def page(name: str) -> str:
@@ -49,12 +36,12 @@ def page(name: str) -> str:
         ConfigError: there is no such stage, or it cannot be used.
     """
     try:
-        cls = find(name)
+        cls = stages.find(name)
     except Exception as error:
         raise ConfigError(f"{name}: cannot be loaded: {sentence(error)}") from error
     if cls is None:
-        there = f"there is {', '.join(names())}; one of your own needs --plugin FILE"
-        raise ConfigError(f"no stage {name!r}{options.suggest(name, names())} ({there})")
+        there = f"there is {', '.join(stages.names())}; one of your own needs --plugin FILE"
+        raise ConfigError(f"no stage {name!r}{options.suggest(name, stages.names())} ({there})")
     try:
         return _page(cls)
     except options.OptionError as error:
@@ -63,7 +50,7 @@ def page(name: str) -> str:
 
 def _page(cls: type[Stage]) -> str:
     name = cls.name
-    parts = [f"{name}: {gain(cls)}", options.listing(cls), _facts(cls), f"  in a YAML:\n  {example(cls)}"]
+    parts = [f"{name}: {gain(cls)}", options.listing(cls), _facts(cls), _columns(cls), f"  in a YAML:\n  {example(cls)}"]
     own = inspect.getdoc(cls)
     if own and own != gain(cls) and not own.startswith(f"{cls.__name__}("):
         parts.insert(1, own)
@@ -94,7 +81,16 @@ def _scalar(value: Any) -> str:
 
 def _facts(cls: type[Stage]) -> str:
     sentences = []
-    for verb, facts in (("needs", cls.needs), ("gives", cls.gives), ("must stand before what gives", cls.refuses)):
+    verbs = (("needs", cls.needs), ("gives", cls.gives), ("must stand before what gives", cls.refuses), ("ends", cls.ends))
+    for verb, facts in verbs:
         if facts:
-            sentences.append(f"  {verb} {', '.join(FACTS.get(fact, fact) for fact in sorted(facts))}")
+            sentences.append(f"  {verb} {', '.join(fact.words for fact in facts)}")
     return "\n".join(sentences)
+
+
+def _columns(cls: type[Stage]) -> str:
+    """What it adds to tables."""
+    shown = columns(cls.gives)
+    width = max((len(column.name) for column in shown), default=0)
+    lines = [f"    {one.name:<{width}}  {one.meaning}{f', {one.unit}' if one.unit else ''}" for one in shown]
+    return "\n".join(["  its columns", *lines]) if lines else ""

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,28 +20,45 @@ _BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "m
 
 
 class OptionError(ValueError):
-    """One wrong option: which, and what is wrong with it."""
+    """A wrong option: which, and what is wrong with it."""
 
-    def __init__(self, option: str, message: str) -> None:
+    def __init__(self, option: str, message: str, others: Sequence[OptionError] = ()) -> None:
         super().__init__(message)
         self.option = option
+        self.all = (self, *others)
+        """With all others of the stage that are wrong."""
 
 
 def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
     """Make the stage from its options.
 
     Raises:
-        OptionError: the first option that is unknown, missing, of a wrong type or out of bounds.
+        OptionError: an option is unknown, missing, of a wrong type or out of bounds.
     """
     adapter = _adapter(cls)
+    wrong: list[OptionError] = []
     try:
         stage = adapter.validate_python({name: _at_home(value) for name, value in values.items()})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        option = str(first["loc"][0]) if first["loc"] else ""
-        raise OptionError(option, _explain(cls, option, first["type"], first["msg"])) from None
-    _refuse_truth(cls, values)
+        wrong = _explained(cls, error)
+    wrong += _refused_truth(cls, values, {one.option for one in wrong})
+    if wrong:
+        raise OptionError(wrong[0].option, str(wrong[0]), wrong[1:]) from None
     return stage
+
+
+def _explained(cls: type[Stage], error: ValidationError) -> list[OptionError]:
+    """One for each option; none for what is missing only because it was spelt wrongly."""
+    found: dict[str, Any] = {}
+    for one in error.errors(include_url=False, include_input=False):
+        found.setdefault(str(one["loc"][0]) if one["loc"] else "", one)
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    meant = {_nearest(name, known) for name, one in found.items() if one["type"] == "unexpected_keyword_argument"}
+    return [
+        OptionError(name, _explain(cls, name, one["type"], one["msg"]))
+        for name, one in sorted(found.items(), key=lambda pair: pair[1]["type"] == "missing")
+        if not (one["type"] == "missing" and name in meant)
+    ]
 
 
 def _at_home(value: Any) -> Any:
@@ -51,14 +68,16 @@ def _at_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 
-def _refuse_truth(cls: type[Stage], values: Mapping[str, Any]) -> None:
-    """Refuse `min_score: yes`, which pydantic reads as 1."""
+def _refused_truth(cls: type[Stage], values: Mapping[str, Any], wrong: Collection[str]) -> list[OptionError]:
+    """`min_score: yes`, which pydantic reads as 1."""
+    found = []
     for option, value in values.items():
-        if isinstance(value, bool):
+        if isinstance(value, bool) and option not in wrong:
             whole = schema(cls)
             kind = _type(whole["properties"][option], whole)
             if _TYPES["boolean"] not in kind and kind != "any":
-                raise OptionError(option, f"option {option!r}: takes {kind}, not {str(value).lower()}")
+                found.append(OptionError(option, f"option {option!r}: takes {kind}, not {str(value).lower()}"))
+    return found
 
 
 def schema(cls: type[Stage]) -> dict[str, Any]:
@@ -92,11 +111,20 @@ def values(stage: Stage) -> dict[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in dumped.items()}
 
 
+def resolved(chain: Iterable[Stage]) -> list[dict[str, dict[str, Any]]]:
+    """Stages with all their options, as plain data without secrets."""
+    return [{stage.name: values(stage)} for stage in chain]
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown word: `; did you mean ...?`, or nothing."""
-    there = list(known)
-    close = difflib.get_close_matches(word, there, n=1) or [one for one in there if word and one.startswith(word)]
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = _nearest(word, list(known))
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(word, known, n=1) or [one for one in known if word and one.startswith(word)]
+    return close[0] if close else None
 
 
 _adapters: dict[type[Stage], TypeAdapter[Stage]] = {}

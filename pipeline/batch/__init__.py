@@ -1,0 +1,1 @@
+"""One pipeline over many inputs, in processes of their own."""

@@ -1,0 +1,299 @@
+"""Keep what a run remembers at marks in its stream, so that one that ends in between goes on from the last of them.
+
+A mark is the index of a frame. When a stage asks for that frame, it has done all before it, and what it remembers then is
+written down; the mark counts once the whole chain has answered (the barriers of Carbone et al. 2015, "Lightweight
+Asynchronous Snapshots for Distributed Dataflows"). Frames that a stage holds back at a mark have reached the stages
+behind it by their own answer; so a resumed run passes over what comes out of it with an index before the mark.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fervid.pipeline.errors import ConfigError, FervidError
+from fervid.pipeline.fact import Fact
+from fervid.pipeline.forgotten import Held, Locals
+from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.memory import NotPlainError, Reader, Writer
+from fervid.pipeline.output import made, resolve, write
+from fervid.pipeline.provenance import fingerprint, trust
+from fervid.pipeline.record import Run
+
+log = logging.getLogger(__name__)
+M = TypeVar("M")
+
+VERSION = 1
+"""Of what is kept; what another version kept is not read."""
+LARGEST = 64 << 20
+"""Bytes of what is kept that are read."""
+
+
+class Whole(FervidError):  # noqa: N818
+    """Nothing is left to do: all outputs are there."""
+
+    exit_code = 0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a run shall be kept, as its user says."""
+
+    every: float | None = None
+    """Seconds of video from mark to mark; None keeps nothing."""
+    resume: bool = False
+    """Go on from what was kept, if anything was."""
+    restart: bool = False
+    """Begin anew where that was kept for another configuration, other weights or another input."""
+
+
+@dataclass
+class Keeper:
+    """What is kept of one run, and what it goes on from."""
+
+    run: Run
+    wish: Wish
+    outputs: Sequence[str]
+    """Path templates of the chain, first to last."""
+    given: list[Kept] = field(default_factory=list)
+    """Those who answer to a mark, in the order of the chain."""
+    mark: int | None = None
+    """The index at which all shall answer."""
+    start: int = 0
+    memories: list[list[Any]] = field(default_factory=list)
+    """What a resumed run remembers, by the number of the stage."""
+    path: Path | None = None
+    """Where it is kept."""
+    _answers: dict[int, list[Any]] = field(default_factory=dict)
+    _last: float | None = None
+    _over: bool = False
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, source: Source) -> int:
+        """Find out what the run goes on from; return the index of the frame at which it does.
+
+        Raises:
+            ConfigError: that was kept of another run.
+            Whole: there is nothing left to do.
+        """
+        self.run.source = source
+        self.path = _page(resolve(self.outputs[0], self.run))
+        if not self.wish.resume:
+            return 0
+        found = next(iter(sorted(made(self.outputs[0], self.run, ".resume"), key=os.path.getmtime)[-1:]), None)
+        page = _read(found) if found else None
+        if found is None or page is None:
+            self._end_where_all_is_whole()
+            return 0
+        if odd := _differences(page, self.run):
+            if self.wish.restart:
+                found.unlink()
+                return 0
+            raise ConfigError(f"{found}: was kept for another run: {odd}; --restart begins anew")
+        self.path, self.start, self.memories = found, page["next"], page["memories"]
+        self.run.began = datetime.fromisoformat(page["began"])
+        self.run.resumed = [*page["resumed"], self.start]
+        self.run.resumable = True
+        log.warning("resumed at frame %d", self.start)
+        return self.start
+
+    def _end_where_all_is_whole(self) -> None:
+        there = [next(iter(made(template, self.run)), None) for template in self.outputs]
+        if self.wish.restart or None in there:
+            return
+        for path in filter(None, there):
+            beside = path.with_name(f"{path.name}.json")
+            page = json.loads(beside.read_bytes()) if beside.is_file() else None
+            if page and (odd := _differences(page, self.run)):
+                raise ConfigError(f"{path}: is the whole output of another run: {odd}; --restart begins anew")
+        raise Whole(f"{there[0]}: is whole already; nothing is left to do")
+
+    def pass_by(self, frame: Frame) -> bool:
+        """Behind the source, before its next frame: whether a mark lies in front of that one."""
+        if self._last is None:
+            self._last = frame.time
+        if self.wish.every is None or self._over or self.mark is not None:
+            return False
+        if frame.time - self._last < self.wish.every:
+            return False
+        self._last, self.mark = frame.time, frame.index + 1
+        return True
+
+    def answer(self, number: int, memories: list[Any]) -> None:
+        """Take what a stage remembers at the mark; the last one that answers writes all of it."""
+        with self._turn:
+            self._answers[number] = memories
+            if len(self._answers) < len(self.given) or self._over:
+                return
+            answers, self._answers = self._answers, {}
+            self._write([answers[number] for number in range(len(self.given))])
+            self.mark = None
+
+    def _write(self, memories: list[list[Any]]) -> None:
+        assert self.path
+        page = {
+            "version": VERSION,
+            "next": self.mark,
+            "began": self.run.began.isoformat(),
+            "resumed": self.run.resumed,
+            **_identity(self.run),
+            "memories": memories,
+        }
+        write(self.path, json.dumps(page).encode(), sync=True)
+        self.run.resumable = True
+
+    def give_up(self, why: str) -> None:
+        """Keep nothing from here on, nor what was kept."""
+        log.warning("%s; nothing is kept of this run, and --resume will begin anew", why)
+        self._over, self.run.resumable = True, False
+        if self.path:
+            self.path.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """The outputs are whole: nothing needs to be kept."""
+        if self.path and self.wish != Wish():
+            self.path.unlink(missing_ok=True)
+
+
+class Kept(Frames):
+    """Frames of a stage whose memory is kept."""
+
+    def __init__(
+        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str
+    ) -> None:
+        super().__init__(frames, run, facts)
+        self._keeper, self._name = keeper, name
+        self._number = len(keeper.given)
+        keeper.given.append(self)
+        self._memories: list[tuple[Any, Callable[[], None] | None]] = []
+        self.made: Generator[Frame] | None = None
+        """What the stage makes of the frames."""
+        self.begun = False
+        """Whether the stage has been given a frame."""
+
+    def begin(self, source: Source) -> int:
+        start = self._keeper.open(source)
+        self._restore()
+        return start
+
+    def keep(self, new: M, settle: Callable[[], None] | None = None) -> M:
+        self._memories.append((new, settle))
+        return new
+
+    def __iter__(self) -> Iterator[Frame]:
+        keeper, answered, locals_ = self._keeper, None, None
+        for frame in self._frames:
+            if frame.index < keeper.start:
+                continue
+            if not self.begun:
+                self._restore()
+                self.begun = True
+                locals_ = Locals(self.made, [new for new, _ in self._memories]) if self.made else None
+            if keeper.mark is not None and frame.index >= keeper.mark != answered:
+                answered = keeper.mark
+                self._check(locals_)
+                self.answer()
+            yield frame
+        if not self.begun:
+            self._restore()
+
+    def answer(self) -> None:
+        """Write down what the stage remembers."""
+        for _, settle in self._memories:
+            if settle:
+                settle()
+        try:
+            self._keeper.answer(self._number, [Writer().write(new) for new, _ in self._memories])
+        except NotPlainError as error:
+            self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
+
+    def _check(self, locals_: Locals | None) -> None:
+        """Whether the stage remembers or holds what it does not keep.
+
+        Raises:
+            ConfigError: it holds frames back.
+        """
+        held = f"{self._name}: holds frames back without keeping them, so --checkpoint cannot be used with it"
+        behind = self._keeper.given[self._number + 1 :]
+        if behind and not behind[0].begun and not self._memories:
+            raise ConfigError(held)
+        try:
+            names = locals_.changed() if locals_ else []
+        except Held:
+            raise ConfigError(held) from None
+        if names:
+            self._keeper.give_up(f"{self._name}: remembers in {', '.join(names)}, without frames.keep(...)")
+
+    def _restore(self) -> None:
+        if not self._keeper.start:
+            return
+        kept = self._keeper.memories[self._number]
+        try:
+            for (new, _), data in zip(self._memories, kept, strict=True):
+                Reader(new).fill(new, data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"{self._keeper.path}: what {self._name} kept cannot be read ({error}); --restart begins anew"
+            ) from error
+
+
+def _page(path: Path) -> Path:
+    return path.with_name(f"{path.name}.resume")
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    path = run.source.path if run.source else None
+    return {"config": run.config, "notes": run.notes, "input": fingerprint(path) if path else None}
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What was kept; None where another version kept it."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("too long")
+        page = json.loads(path.read_bytes())
+        if page["version"] != VERSION:
+            log.warning("%s: was kept by another version of fervid; begins anew", path)
+            return None
+        return dict(page)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); remove it, or --restart begins anew") from None
+
+
+def _differences(page: Mapping[str, Any], run: Run) -> str:
+    """What is not as it was, in words; nothing where all is."""
+    path = run.source.path if run.source else None
+    if path and page.get("input") and "size" in page["input"]:
+        trust(path, page["input"])
+    told = list(_options(page["config"], json.loads(json.dumps(run.config))))
+    notes = page.get("notes", page)
+    told += [f"other {key}" for key, note in run.notes.items() if key in notes and notes[key] != _plain(note)]
+    then = (page.get("input") or {}).get("sha256")
+    if path and then and fingerprint(path)["sha256"] != then:
+        told.append(f"{path.name} has changed")
+    return ", ".join(told)
+
+
+def _plain(note: Any) -> Any:
+    return json.loads(json.dumps(note))
+
+
+def _options(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    chains = [[name for stage in chain for name in stage] for chain in (then, now)]
+    if chains[0] != chains[1]:
+        yield f"its stages were {', '.join(chains[0])}"
+        return
+    for before, after in zip(then, now, strict=True):
+        for name, options in before.items():
+            for option in {**options, **after[name]}:
+                was, is_ = options.get(option), after[name].get(option)
+                if was != is_:
+                    yield f"{name}.{option} was {json.dumps(was)} and is {json.dumps(is_)}"

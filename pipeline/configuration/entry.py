@@ -1,0 +1,113 @@
+"""One stage as it was written in the YAML, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fervid.pipeline.configuration import options
+from fervid.pipeline.configuration.document import Node
+from fervid.pipeline.errors import ConfigError, FervidError, Mistake
+from fervid.pipeline.stage import Stage, stages
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file and a line in it, or a `--set` of the command line."""
+
+    file: str
+    line: int | None = None
+
+
+@dataclass
+class Entry:
+    """A stage's name and options, each with its place for messages."""
+
+    name: str
+    place: Place
+    options: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def mistake(self, message: str, option: str = "") -> Mistake:
+        """Something that is wrong with the stage, or with one of its options."""
+        place = self.places.get(option, self.place)
+        return Mistake(message, place.file, place.line, self.name, option)
+
+
+@dataclass
+class Built:
+    """What an entry comes to: class and stage, as far as they could be made, and what is wrong with it."""
+
+    entry: Entry
+    cls: type[Stage] | None = None
+    stage: Stage | None = None
+    mistakes: list[Mistake] = field(default_factory=list)
+    unknown: bool = False
+    """Whether there is no stage of its name."""
+
+
+def read(node: Node, origin: str) -> Entry:
+    """Read one item of `stages`.
+
+    Raises:
+        ConfigError: it is not written as a stage is.
+    """
+    place = Place(origin, node.line)
+    if isinstance(node.value, str):
+        return Entry(node.value, place)
+    if not isinstance(node.value, dict) or len(node.value) != 1:
+        raise ConfigError(Mistake("a stage is written `- name` or `- name: {option: value}`", origin, node.line))
+    ((name, given),) = node.value.items()
+    if given.value is None:
+        return Entry(name, place)
+    if not isinstance(given.value, dict):
+        raise ConfigError(Mistake("options are written `{option: value}`", origin, node.line, name))
+    places = {key: Place(origin, value.line) for key, value in given.value.items()}
+    return Entry(name, place, given.plain(), places)
+
+
+def build(entry: Entry) -> Built:
+    """Make the stage; nothing is opened."""
+    try:
+        cls = stages.find(entry.name)
+    except Exception as error:
+        return Built(entry, mistakes=[entry.mistake(f"cannot be loaded: {type(error).__name__}: {error}")])
+    if cls is None:
+        return Built(entry, mistakes=[_unknown(entry)], unknown=True)
+    if cls.run is Stage.run:
+        return Built(entry, cls, mistakes=[entry.mistake(f"its class {cls.__name__} has no method `run`")])
+    built = Built(entry, cls)
+    values = dict(entry.options)
+    try:
+        built.stage = options.build(cls, values)
+    except options.OptionError as error:
+        built.mistakes = [entry.mistake(str(one), one.option) for one in error.all]
+        built.mistakes += _of_the_others(entry, cls, {one.option for one in error.all})
+    except FervidError as error:
+        built.mistakes = [_refused(entry, error)]
+    return built
+
+
+def _of_the_others(entry: Entry, cls: type[Stage], wrong: set[str]) -> list[Mistake]:
+    """What a stage says of its options once those that are wrong by themselves are left out."""
+    try:
+        options.build(cls, {name: value for name, value in entry.options.items() if name not in wrong})
+    except options.OptionError:
+        return []
+    except FervidError as error:
+        return [_refused(entry, error)]
+    return []
+
+
+def _refused(entry: Entry, error: FervidError) -> Mistake:
+    to_blame = (option for option, value in entry.options.items() if str(value) and str(value) in str(error))
+    return entry.mistake(str(error), next(to_blame, ""))
+
+
+def _unknown(entry: Entry) -> Mistake:
+    if " - " in entry.name:
+        message = f"{entry.name!r} is more than one stage; begin each as far right as the first"
+    else:
+        known = stages.names()
+        message = f"no stage {entry.name!r}{options.suggest(entry.name, known)} (there is {', '.join(known)})"
+    return Mistake(message, entry.place.file, entry.place.line)

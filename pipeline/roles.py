@@ -1,0 +1,55 @@
+"""What an option is for, said on its field: `path: Annotated[str, Writes()]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from fervid.pipeline.stage import Stage
+
+
+@dataclass(frozen=True)
+class Reads:
+    """It names the input; `fervid batch` fills it."""
+
+    folders: bool = False
+    """Whether that may be a folder; else `fervid batch` looks for videos in it."""
+
+
+@dataclass(frozen=True)
+class Writes:
+    """It is the path of a file or folder to write, with placeholders; `fervid batch` puts it under its own folder."""
+
+    placeholders: tuple[str, ...] = ()
+    """What it may hold in braces beside `{name}` and `{time}`."""
+
+
+@dataclass(frozen=True)
+class Shows:
+    """It lists columns of facts that are given in front of the stage."""
+
+
+R = TypeVar("R", Reads, Writes, Shows)
+
+
+def option(cls: type[Stage], role: type[R]) -> tuple[str, R] | None:
+    """The name of the option with that role, and the role; None where there is none."""
+    return next(((name, one) for name, one in _roles(cls) if isinstance(one, role)), None)
+
+
+def written(stage: Stage) -> str | None:
+    """The path template that a stage writes to, if it writes."""
+    found = option(type(stage), Writes)
+    template = getattr(stage, found[0]) if found else None
+    return None if template is None else str(template)
+
+
+@cache
+def _roles(cls: type[Stage]) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple((name, one) for name, hint in hints.items() for one in _extras(hint))
+
+
+def _extras(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()

@@ -1,0 +1,1 @@
+"""The command `fervid`, and what a person at the terminal sees."""
