@@ -53,7 +53,7 @@ _NAMES = {
     "table": ("Table",),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
-__all__ = list(_HOMES)  # noqa: PLE0605
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Keep what a run remembers at marks in its stream, so that one that ends in between goes on from the last of them.
 
-A mark is the index of a frame. When a stage asks for that frame, it has done all before it, and what it remembers then is
-written down; the mark counts once the whole chain has answered (the barriers of Carbone et al. 2015, "Lightweight
+A mark is the index of a frame. When a stage asks for that frame, it has done all before it, and what it remembers then
+is written down; the mark counts once the whole chain has answered (the barriers of Carbone et al. 2015, "Lightweight
 Asynchronous Snapshots for Distributed Dataflows"). Frames that a stage holds back at a mark have reached the stages
 behind it by their own answer; so a resumed run passes over what comes out of it with an index before the mark.
 """

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 Cell: TypeAlias = str | int | float | None
@@ -33,8 +37,8 @@ class Column:
 class Fact(Generic[T]):
     """One thing that can be known. `face[FACT]` and `frame[FACT]` give its value, or None.
 
-    A fact named "faces", or "faces." and more, is known of each face, any other of the frame. Some are known of the chain
-    alone and have no value: that a source is live, say.
+    A fact named "faces", or "faces." and more, is known of each face, any other of the frame. Some are known of the
+    chain alone and have no value: that a source is live, say.
     """
 
     name: str
@@ -90,6 +94,17 @@ BRIDGED: Fact[None] = Fact("frames.bridged", "faces that were not looked for in 
 """Given with SPARSE, and never ended: an estimate between two looks may miss who was there for a moment."""
 GATHERED: Fact[None] = Fact("frames.gathered", "frames that are gathered up to the last")
 """Given by stages that need the whole input at once, so that a run cannot go on from its middle."""
+
+
+def vector(name: str, words: str, entries: Sequence[Column]) -> Fact[NDArray[np.float32]]:
+    """A fact whose value is a float32 array with an entry for each column."""
+
+    def again(cells: Sequence[Cell]) -> NDArray[np.float32]:
+        import numpy as np
+
+        return np.array(cells, np.float32)
+
+    return Fact(name, words, tuple(entries), lambda array: array.tolist(), again)
 
 
 def columns(facts: Iterable[Fact[Any]]) -> list[Column]:

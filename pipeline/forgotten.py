@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import sys
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import FrameType
 from typing import Any
@@ -31,7 +31,7 @@ class Locals:
     What remembers was there before the first frame came; what is only made of a frame was not.
     """
 
-    def __init__(self, made: Generator[Frame], kept: list[Any]) -> None:
+    def __init__(self, made: Any, kept: list[Any]) -> None:
         self._made, self._kept = made, kept
         self._before = {name: self._print(value) for name, value in self._now().items()}
 

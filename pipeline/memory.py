@@ -112,16 +112,22 @@ class Reader:
             new.clear()
             new.update(self.read(one) for one in data["set"])
         else:
-            _take(new, {name: self.read(one) for name, one in data["state"].items()})
+            _take(new, {name: self._again(getattr(new, name, None), one) for name, one in data["state"].items()})
         return new
 
+    def _again(self, there: Any, data: Any) -> Any:
+        """What is there already is filled, for its owner may know it by another name too."""
+        fits = isinstance(data, dict) and "id" in data and there is not None
+        return self.fill(there, data) if fits else self.read(data)
+
     def _empty(self, data: Mapping[str, Any]) -> Any:
-        for kind, cls in (("dict", dict), ("counter", Counter), ("list", list), ("set", set)):
+        empty: dict[str, Any] = {"dict": dict, "counter": Counter, "list": list, "set": set}
+        for kind, make in empty.items():
             if kind in data:
-                return cls()
+                return make()
         if data["of"] not in self._classes:
             raise ValueError(f"no class {data['of']!r}")
-        cls = self._classes[data["of"]]
+        cls: Any = self._classes[data["of"]]
         return cls.__new__(cls)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from fervid.pipeline.stage import Stage
 
@@ -35,7 +35,7 @@ R = TypeVar("R", Reads, Writes, Shows)
 
 def option(cls: type[Stage], role: type[R]) -> tuple[str, R] | None:
     """The name of the option with that role, and the role; None where there is none."""
-    return next(((name, one) for name, one in _roles(cls) if isinstance(one, role)), None)
+    return next(((name, one) for name, one in _roles(cast(Any, cls)) if isinstance(one, role)), None)
 
 
 def written(stage: Stage) -> str | None:
@@ -46,7 +46,7 @@ def written(stage: Stage) -> str | None:
 
 
 @cache
-def _roles(cls: type[Stage]) -> tuple[tuple[str, Any], ...]:
+def _roles(cls: Any) -> tuple[tuple[str, Any], ...]:
     hints = get_type_hints(cls, include_extras=True)
     return tuple((name, one) for name, hint in hints.items() for one in _extras(hint))
 

@@ -116,7 +116,7 @@ class Pipeline:
                     if self.threads and number and stage.detached and not handed:
                         frames, handed = stack.enter_context(_closing(hand_over(frames, run))), True
                     given.append(_given(frames, run, facts, keeper, stage.name))
-                    frames = stack.enter_context(_closing(self._run(stage, given, waits=handed)))
+                    frames = stack.enter_context(_closing(self._run(stage, given[-1], number, waits=handed)))
                     if not number:
                         frames = stack.enter_context(_closing(self._watch(frames, given[0], keeper)))
                     facts += [fact for fact in stage.terms().gives if fact not in facts]
@@ -143,8 +143,7 @@ class Pipeline:
         outputs = [template for stage in self.stages if (template := written(stage))]
         return Keeper(run, self.keep, outputs)
 
-    def _run(self, stage: Stage, given: Sequence[Frames], *, waits: bool) -> Generator[Frame]:
-        number, frames = len(given) - 1, given[-1]
+    def _run(self, stage: Stage, frames: Frames, number: int, *, waits: bool) -> Generator[Frame]:
         timing = self.timings[number] if self.timings else None
         if timing and number:
             frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))

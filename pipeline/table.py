@@ -9,7 +9,9 @@ from fervid.pipeline.fact import Cell, Column, Fact, columns
 from fervid.pipeline.frame import Frame
 
 HEAD = (
-    Column("source", "name of the input; of several pictures, of the picture; in a batch, with its folders", type="text"),
+    Column(
+        "source", "name of the input; of several pictures, of the picture; in a batch, with its folders", type="text"
+    ),
     Column("frame", "index of the frame, from 0", type="int"),
     Column("time_s", "presentation time in the container; of a live source, since its first frame", "s", decimals=6),
     Column("wall_time", "UTC time of capture, ISO 8601; live sources only", type="text"),

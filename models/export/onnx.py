@@ -15,6 +15,7 @@ from fervid.models.card import Card, card_path, read_card, save_card
 from fervid.models.crop import crop_face
 from fervid.models.export.int8 import to_int8
 from fervid.models.runtime import Classifier, from_onnx, open_classifier
+from fervid.models.target import TARGET
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
@@ -107,7 +108,7 @@ def _gather(frames: Iterable[Frame], card: Card) -> tuple[Faces, Faces]:
 
     found: dict[bool, list[tuple[NDArray[np.uint8], int]]] = {True: [], False: []}
     for frame in frames:
-        target = frame.target
+        target = frame[TARGET]
         if target and target.split == "test":
             continue
         label = -1 if target is None or target.emotion is None else target.emotion

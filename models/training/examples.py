@@ -11,8 +11,9 @@ from torch import Tensor
 
 from fervid.models import ferplus
 from fervid.models.crop import box_of_face_image, crop
+from fervid.models.target import Target
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, Frame, Target
+from fervid.pipeline.frame import EMOTIONS, Frame
 
 
 @dataclass

@@ -16,6 +16,7 @@ import torch
 
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Calibration, Card, card_path
+from fervid.models.target import Target
 from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
 from fervid.models.training.examples import Examples
@@ -84,11 +85,11 @@ class Session:
             self.recipe["start_sha256"] = [card.sha256 for card in cards]
         return cards
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame, target: Target) -> None:
         """Keep a frame of the train or validation split."""
-        if frame.target and frame.target.split != "test":
-            examples = self.examples if frame.target.split == "train" else self.validation
-            examples.add(frame, frame.target)
+        if target.split != "test":
+            examples = self.examples if target.split == "train" else self.validation
+            examples.add(frame, target)
 
     def train(self, device: str, early_stop: int | None, watch: Watch, stopping: Event) -> Iterator[Epoch]:
         """Learn epoch by epoch, from where it was stopped, and yield what each brought; the last writes the weights.

@@ -13,9 +13,10 @@ from typing import Any
 from fervid.pipeline.configuration import config
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.output import harmless
 from fervid.pipeline.fact import FRAMES, LIVE
-from fervid.pipeline.roles import Reads, Writes, option, written as template_of
+from fervid.pipeline.output import harmless
+from fervid.pipeline.roles import Reads, Writes, option
+from fervid.pipeline.roles import written as template_of
 from fervid.pipeline.stage import Stage, stages
 
 
@@ -175,8 +176,6 @@ def _templates(chain: Sequence[Stage]) -> dict[str, str]:
             )
         kept = str(Path(*parts[first:]))
         if kept in found.values():
-            raise ConfigError(
-                f"{stage.name}: {name}: two stages would write to {kept}; give them different names"
-            )
+            raise ConfigError(f"{stage.name}: {name}: two stages would write to {kept}; give them different names")
         found[f"{stage.name}#{seen[stage.name]}.{name}"] = kept
     return found

@@ -16,12 +16,12 @@ from multiprocessing.context import SpawnProcess
 from time import perf_counter
 from typing import Any
 
-from fervid.pipeline.configuration import config
 from fervid.pipeline.batch.plan import Job
+from fervid.pipeline.configuration import config
 from fervid.pipeline.errors import redact, sentence
+from fervid.pipeline.record import losses
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import SIGNALS, graceful
-from fervid.pipeline.record import losses
 
 REPORT = 0.5  # seconds between two messages of a worker about its frames
 TO_ALL = [number for number in SIGNALS if number != signal.SIGTERM]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from fervid.pipeline.configuration.entry import Built, Entry
 from fervid.pipeline.configuration.options import suggest
 from fervid.pipeline.errors import ConfigError, Mistake
 from fervid.pipeline.fact import BRIDGED, FRAMES, GATHERED, LIVE, SPARSE, Fact, columns
+from fervid.pipeline.frame import FACES
 from fervid.pipeline.output import unknown_placeholder
 from fervid.pipeline.roles import Shows, Writes, written
 from fervid.pipeline.stage import Stage, Terms, stages
@@ -38,7 +39,9 @@ def check_kept(chain: Sequence[Stage]) -> None:
         if GATHERED in stage.terms().gives:
             why = _cause(stage, lambda terms: GATHERED not in terms.gives)
             advice = f"; leave {why} out" if why else ""
-            raise ConfigError(f"--checkpoint: {stage.name} needs all frames at once, so its run cannot be resumed{advice}")
+            raise ConfigError(
+                f"--checkpoint: {stage.name} needs all frames at once, so its run cannot be resumed{advice}"
+            )
     if not any(map(written, chain)):
         raise ConfigError("--checkpoint: nothing is written; add csv or video")
 
@@ -58,9 +61,9 @@ def _facts(chain: Sequence[Built]) -> Iterator[Mistake]:
         for fact in terms.needs:
             if fact not in given and not dark:
                 yield _lack(fact, part, chain)
-                given[fact] = entry
+                given |= dict.fromkeys([fact, *_brought(fact, chain)], entry)
                 excused.setdefault(id(entry), []).extend(one.entry for one in _givers(fact, chain[number:]))
-        for fact in terms.refuses:
+        for fact in (*terms.refuses, *_replaced(terms, given)):
             if fact in given and fact is not BRIDGED and entry not in excused.get(id(given[fact]), ()):
                 yield entry.mistake(_refusal(fact, given[fact], entry))
         yield from _shown(part, given, dark)
@@ -70,6 +73,11 @@ def _facts(chain: Sequence[Built]) -> Iterator[Mistake]:
         given |= dict.fromkeys(terms.gives, entry)
         for fact in terms.ends:
             given.pop(fact, None)
+
+
+def _replaced(terms: Terms, given: Given) -> list[Fact[Any]]:
+    """What is known of faces is lost where they are looked for anew."""
+    return [fact for fact in given if FACES in terms.gives and fact.of_faces and fact is not FACES]
 
 
 def _refusal(fact: Fact[Any], giver: Entry, entry: Entry) -> str:
@@ -82,7 +90,8 @@ def _terms(part: Built) -> Terms | None:
     """Of a stage whose options are wrong, what holds for its class."""
     if part.stage:
         return part.stage.terms()
-    return part.cls and Terms(part.cls.needs, part.cls.gives, part.cls.refuses, part.cls.ends)
+    cls = part.cls
+    return Terms(cls.needs, cls.gives, cls.refuses, cls.ends) if cls else None
 
 
 def _gaps(chain: Sequence[Built]) -> Iterator[Mistake]:
@@ -145,6 +154,13 @@ def _lack(fact: Fact[Any], part: Built, chain: Sequence[Built]) -> Mistake:
     why = part.stage and _cause(part.stage, lambda terms: fact not in terms.needs)
     what = f"needs {fact.words}, and {chain[0].entry.name} is none: put {' or '.join(there)} in its place"
     return entry.mistake(what + (f", or leave {why} out" if why else ""), why or "")
+
+
+def _brought(fact: Fact[Any], chain: Sequence[Built]) -> Iterable[Fact[Any]]:
+    """All that the stage that gives a fact would bring with it."""
+    for name in [one.entry.name for one in _givers(fact, chain)] or _elsewhere(fact):
+        cls = stages.find(name)
+        yield from cls.gives if cls and FRAMES not in cls.gives else ()
 
 
 def _givers(fact: Fact[Any], chain: Sequence[Built]) -> list[Built]:

@@ -31,7 +31,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 def put(overrides: Mapping[str, Any], entries: Sequence[Entry], origin: str) -> list[Mistake]:
     """Put `{"stage.option": value}` over the entries; return what is wrong with them."""
-    mistakes = []
+    mistakes: list[Mistake] = []
     for key, value in overrides.items():
         try:
             entry, option = _addressed(entries, key, origin)

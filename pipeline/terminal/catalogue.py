@@ -50,7 +50,13 @@ def page(name: str) -> str:
 
 def _page(cls: type[Stage]) -> str:
     name = cls.name
-    parts = [f"{name}: {gain(cls)}", options.listing(cls), _facts(cls), _columns(cls), f"  in a YAML:\n  {example(cls)}"]
+    parts = [
+        f"{name}: {gain(cls)}",
+        options.listing(cls),
+        _facts(cls),
+        _columns(cls),
+        f"  in a YAML:\n  {example(cls)}",
+    ]
     own = inspect.getdoc(cls)
     if own and own != gain(cls) and not own.startswith(f"{cls.__name__}("):
         parts.insert(1, own)
@@ -81,7 +87,12 @@ def _scalar(value: Any) -> str:
 
 def _facts(cls: type[Stage]) -> str:
     sentences = []
-    verbs = (("needs", cls.needs), ("gives", cls.gives), ("must stand before what gives", cls.refuses), ("ends", cls.ends))
+    verbs = (
+        ("needs", cls.needs),
+        ("gives", cls.gives),
+        ("must stand before what gives", cls.refuses),
+        ("ends", cls.ends),
+    )
     for verb, facts in verbs:
         if facts:
             sentences.append(f"  {verb} {', '.join(fact.words for fact in facts)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from fervid.pipeline.errors import FervidError, OutputError, StageError, plain, sentence
+from fervid.pipeline.errors import ConfigError, FervidError, OutputError, StageError, plain, sentence
 
 EPILOG = """
 Exit codes: 0 done, 1 an unknown fault, 2 the command or the YAML, 3 some inputs of a batch, 4 the input,
@@ -22,6 +22,8 @@ Exit codes: 0 done, 1 an unknown fault, 2 the command or the YAML, 3 some inputs
 Completion for your shell:
   eval "$(_FERVID_COMPLETE=bash_source fervid)"
 """
+
+CHECKPOINT = "Each so many seconds of video, keep beside the first output all that --resume needs to go on there."
 
 
 class App(click.Group):
@@ -98,21 +100,37 @@ def app() -> None:
 @app.command()
 @click.argument("config")
 @_settings
+@click.option("--checkpoint", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help=CHECKPOINT)
+@click.option("--resume", is_flag=True, help="Go on where the same run was last kept; begin where nothing was.")
+@click.option("--restart", is_flag=True, help="Like --resume, but begin anew where what was kept is of another run.")
 @click.option("--profile", is_flag=True, help="Print what each stage cost.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
-def run(config: str, settings: tuple[str, ...], profile: bool, quiet: bool) -> None:
+def run(
+    config: str,
+    settings: tuple[str, ...],
+    checkpoint: float | None,
+    resume: bool,
+    restart: bool,
+    profile: bool,
+    quiet: bool,
+) -> None:
     """Run a pipeline from its source to its last sink.
 
     CONFIG is a YAML file, or the name of one that fervid ships, such as demo, file or webcam.
 
     Ctrl-C ends it in order: a camera's outputs are complete then; of a file, what was made so far is kept under names
     with `.partial`. A second Ctrl-C ends it at once.
+
+    With --checkpoint 60 --resume, a run that was ended in any way goes on from its last whole minute of video when the
+    same command is given again, and its outputs are those of a run that was never ended.
     """
-    from fervid.pipeline.terminal import session
+    from fervid.pipeline.checkpoint import Wish
     from fervid.pipeline.configuration.config import locate
     from fervid.pipeline.run import Pipeline
+    from fervid.pipeline.terminal import session
 
-    pipeline = Pipeline.load(locate(config), _overrides(settings), profile=profile)
+    wish = Wish(checkpoint, resume or restart, restart)
+    pipeline = Pipeline.load(locate(config), _overrides(settings), profile=profile, keep=wish)
     sys.exit(session.run(pipeline, quiet=quiet))
 
 
@@ -141,9 +159,9 @@ def batch(
     Outputs have the names of their inputs, through {name} in the YAML. Inside of --out the folders are those below
     the deepest folder that holds all INPUTS. Of two inputs that differ only in the suffix, it stays in the name.
     """
-    from fervid.pipeline.terminal import session
     from fervid.pipeline.batch.plan import plan
     from fervid.pipeline.configuration.config import locate
+    from fervid.pipeline.terminal import session
 
     planned = plan(locate(config), _overrides(settings), inputs, out)
     if skip_done:
@@ -159,13 +177,31 @@ def batch(
 @app.command()
 @click.argument("config")
 @_settings
-def validate(config: str, settings: tuple[str, ...]) -> None:
-    """Check a pipeline without opening a camera, a file or a model."""
+@click.option("--checkpoint", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Can it be kept?")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the mistakes as a list with their places; [] if there are none."
+)
+def validate(config: str, settings: tuple[str, ...], checkpoint: float | None, as_json: bool) -> None:
+    """Check a pipeline without opening a camera, a file or a model, and say all that is wrong."""
+    import json
+
     from fervid.pipeline.configuration.config import load, locate
+    from fervid.pipeline.configuration.order import check_kept
     from fervid.pipeline.stage import in_vain
 
-    path = locate(config)
-    stages = load(path, _overrides(settings)).build()
+    try:
+        path = locate(config)
+        stages = load(path, _overrides(settings)).build()
+        if checkpoint:
+            check_kept(stages)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps([mistake.plain() for mistake in error.mistakes], indent=2))
+        sys.exit(error.exit_code)
+    if as_json:
+        click.echo("[]")
+        return
     count = f"{len(stages)} stage{'s' if len(stages) > 1 else ''}"
     click.echo(f"{path}: ok, {count}: {' -> '.join(stage.name for stage in stages)}")
     if warning := in_vain(stages):
@@ -196,7 +232,8 @@ def stages() -> None:
 @_plugins
 def list_stages(plugins: tuple[str, ...]) -> None:
     """Name each stage with one line on what it is for."""
-    from fervid.pipeline.terminal.catalogue import gain, rooms
+    from fervid.pipeline.stage import gain
+    from fervid.pipeline.terminal.catalogue import rooms
 
     _load(plugins)
     for room, classes in rooms(_tell).items():
@@ -246,8 +283,8 @@ def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
     """
     import json
 
-    from fervid.pipeline.terminal.catalogue import rooms
     from fervid.pipeline.configuration.schema import schema as describe
+    from fervid.pipeline.terminal.catalogue import rooms
 
     _load(plugins)
     known = (cls for classes in rooms(_tell).values() for cls in classes)

@@ -15,14 +15,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
-from fervid.pipeline.terminal.console import Stderr
+from fervid.pipeline.batch.workers import Frames, Message, Result
 from fervid.pipeline.errors import plain
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import FACES, Frame
 from fervid.pipeline.record import Run, losses
 from fervid.pipeline.run import Timing
 from fervid.pipeline.tally import Numbers, Tally, number, summed_up
-from fervid.pipeline.batch.workers import Frames, Message, Result
+from fervid.pipeline.terminal.console import Stderr
 
 COLOURS = {
     "angry": "red",

@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
-from fervid.pipeline.terminal import progress
 from fervid.pipeline.batch.plan import Job
-from fervid.pipeline.terminal.console import Stderr, messages
+from fervid.pipeline.batch.workers import Message, Pool, Result
 from fervid.pipeline.record import Run
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
 from fervid.pipeline.stage import in_vain
-from fervid.pipeline.batch.workers import Message, Pool, Result
+from fervid.pipeline.terminal import progress
+from fervid.pipeline.terminal.console import Stderr, messages
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.fact import BRIDGED, SPARSE
-from fervid.pipeline.frame import FACES, TRACKS, Face, Frame
+from fervid.pipeline.frame import FACES, Face, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, Terms, register
 from fervid.stages.faces.detection.both import Both, Rhythm
@@ -45,7 +45,6 @@ class Detect(Stage):
     """A short-range .tflite instead of the one in mediapipe."""
 
     gives = (FACES,)
-    refuses = (TRACKS,)
     detached: ClassVar[bool] = True
 
     def terms(self) -> Terms:

@@ -12,14 +12,37 @@ from annotated_types import Ge, Le
 from fervid.models import zoo
 from fervid.models.card import Head
 from fervid.models.crop import crop_face
+from fervid.models.reading import Emotion, Reader
 from fervid.models.runtime import Classifier, Runtime, open_classifier
-from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
+from fervid.pipeline.fact import CHANGED, FRAMES, Column, Fact, vector
+from fervid.pipeline.frame import EMOTIONS, FACES, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+EMOTION: Fact[Emotion] = Fact(
+    "faces.emotion",
+    "emotions",
+    (
+        Column("emotion", "the label: one of the seven, or uncertain; behind smooth, the steadied one", type="text"),
+        Column("confidence", "probability of the label, 0 to 1; of uncertain, that of the best guess", summed_up=False),
+    ),
+    value=lambda cells: Emotion(str(cells[0]), float(cells[1] or 0)),
+)
+"""Given by `emotions` and made steadier by `smooth`."""
+
+PROBABILITIES = vector(
+    "faces.probabilities",
+    "probabilities of emotions",
+    [Column(name, f"probability of {name} in this frame, 0 to 1", summed_up=False) for name in EMOTIONS],
+)
+"""7 calibrated probabilities in the order of EMOTIONS."""
+
+READER: Fact[Reader] = Fact("frames.reader", "a network that reads emotions")
 
 
 @register("emotions")
@@ -45,9 +68,9 @@ class Emotions(Stage):
     flip: bool = False
     """Also read each face's mirror image and take the mean: a little more accurate, twice the time."""
 
-    needs = frozenset({"frames", "faces"})
-    gives = frozenset({"faces.emotions"})
-    refuses = frozenset({"image.changed", "faces.emotions"})
+    needs = (FRAMES, FACES)
+    gives = (EMOTION, PROBABILITIES, READER)
+    refuses = (CHANGED, EMOTION)
     detached = True
 
     def __post_init__(self) -> None:
@@ -57,13 +80,14 @@ class Emotions(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head)
         threshold = classify.calibration.uncertain_below if self.uncertain_below is None else self.uncertain_below
-        provenance = self._provenance(classify, threshold)
+        reader = Reader(self.model, self.head, threshold, self._provenance(classify, threshold))
+        frames.run.note("weights", reader.note)
         for frame in frames:
-            frame.source.provenance["weights"] = provenance
+            frame[READER] = reader
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
             if seen:
                 for face, scores in zip(seen, self._read(_crops(frame, seen, classify), classify), strict=True):
-                    face.emotions, face.emotion = scores, _label(scores, threshold)
+                    face[PROBABILITIES], face[EMOTION] = scores, Emotion.of(_label(scores, threshold), scores)
             yield frame
 
     def _read(self, crops: NDArray[np.uint8], classify: Classifier) -> NDArray[np.float32]:

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from fervid.pipeline.frame import Box, Face, Frame
-from fervid.pipeline.frame import Quality as Measures
+from fervid.pipeline.fact import CHANGED, FRAMES, Column, Fact
+from fervid.pipeline.frame import FACES, Box, Face, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
@@ -26,6 +26,38 @@ NOSE_AT_REST = 0.52
 """Where a level face's nose tip stands on the way from the eyes (0) to the mouth (1)."""
 
 
+class Measures(NamedTuple):
+    """How well a face can be read: numbers to filter rows by. The columns of QUALITY say what each is."""
+
+    overall: float
+    size: float
+    sharpness: float
+    brightness: float
+    yaw: float | None
+    pitch: float | None
+    roll: float | None
+
+
+QUALITY: Fact[Measures] = Fact(
+    "faces.quality",
+    "quality",
+    (
+        Column("quality", "how well the face can be read: from 0, useless, to 1, frontal, sharp, large and well lit"),
+        Column("size", "square root of the box's area", "pixels", summed_up=False),
+        Column(
+            "sharpness",
+            f"variance of the Laplacian of the {SIDE} x {SIDE} grey face (Pech-Pacheco 2000); below about 50: blurred",
+            summed_up=False,
+        ),
+        Column("brightness", "mean grey value of the face, 0 to 1", summed_up=False),
+        Column("yaw", "turn to the side, positive to the picture's right; estimated", "degrees", summed_up=False),
+        Column("pitch", "nod, positive upwards; estimated", "degrees", summed_up=False),
+        Column("roll", "tilt of the eye line, positive clockwise", "degrees", summed_up=False),
+    ),
+    value=lambda cells: Measures(*cells),  # type: ignore[arg-type]
+)
+
+
 @register("quality")
 @dataclass(frozen=True)
 class Quality(Stage):
@@ -35,16 +67,21 @@ class Quality(Stage):
     degrees up to 30, too small beyond. Keypoints of small faces tremble, and so do these angles.
     """
 
-    needs = frozenset({"frames", "faces"})
-    gives = frozenset({"faces.quality"})
-    refuses = frozenset({"image.changed"})
+    needs = (FRAMES, FACES)
+    gives = (QUALITY,)
+    refuses = (CHANGED,)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             for face in frame.faces:
                 if face.status == "detected":
-                    face.quality = _measure(frame.image, face)
+                    _note(face, _measure(frame.image, face))
             yield frame
+
+
+def _note(face: Face, measures: Measures | None) -> None:
+    if measures:
+        face[QUALITY] = measures
 
 
 class Pose(NamedTuple):
@@ -92,7 +129,7 @@ def _measure(image: NDArray[np.uint8], face: Face) -> Measures | None:
     sharpness = float(cv2.meanStdDev(cv2.Laplacian(crop, cv2.CV_16S))[1][0, 0]) ** 2
     brightness = cv2.mean(crop)[0] / 255
     looks = Pose() if face.keypoints is None else pose(face.keypoints)
-    return Measures(size, sharpness, brightness, *looks, _overall(size, sharpness, brightness, looks))
+    return Measures(_overall(size, sharpness, brightness, looks), size, sharpness, brightness, *looks)
 
 
 def _crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8] | None:

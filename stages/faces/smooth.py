@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from fervid.models.reading import Emotion
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import Face, Frame, Source
+from fervid.pipeline.fact import AGAIN, CHANGED, FRAMES, GATHERED, Column, vector
+from fervid.pipeline.frame import EMOTIONS, TRACKS, Face, Frame
 from fervid.pipeline.frames import Frames
-from fervid.pipeline.stage import Stage, register
-from fervid.stages.faces.smoothing.filters import Average, Filter, OneEuro
+from fervid.pipeline.record import Run
+from fervid.pipeline.stage import Stage, Terms, register
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
+from fervid.stages.faces.smoothing.filters import Average, OneEuro
 from fervid.stages.faces.smoothing.label import Label
 from fervid.stages.faces.smoothing.two_pass import rts
 
@@ -23,15 +27,32 @@ if TYPE_CHECKING:
 FORGET = 10.0
 """Seconds after which the scores of a vanished track are dropped."""
 
+SMOOTHED = vector(
+    "faces.smoothed",
+    "smoothed emotions",
+    [
+        Column(f"{name}_smooth", f"probability of {name} steadied over time, 0 to 1", summed_up=False)
+        for name in EMOTIONS
+    ],
+)
+"""7 probabilities in the order of EMOTIONS. With them, `emotion` and `confidence` are the steadied ones."""
+
 
 @dataclass(slots=True)
 class _Memory:
     """What is known about one track."""
 
-    filter: Filter
+    filter: Average | OneEuro
     label: Label
     seen: float = 0.0
     scores: NDArray[np.float32] | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """Every track of late."""
+
+    tracks: dict[int, _Memory] = field(default_factory=dict)
 
 
 @register("smooth")
@@ -55,35 +76,39 @@ class Smooth(Stage):
     two_pass: bool = False
     """Read the file twice and look ahead as well as back: steadier and without delay; `method` does not matter then."""
 
-    needs = frozenset({"frames", "faces.track", "faces.emotions"})
-    gives = frozenset({"faces.smoothed"})
+    needs = (FRAMES, TRACKS, EMOTION)
+    gives = (SMOOTHED,)
 
-    def __post_init__(self) -> None:
-        if self.two_pass:
-            object.__setattr__(self, "refuses", frozenset({"image.changed"}))
+    def terms(self) -> Terms:
+        own = super().terms()
+        if not self.two_pass:
+            return own
+        return Terms((*own.needs, AGAIN), (*own.gives, GATHERED), (CHANGED,), own.ends)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         return self._twice(frames) if self.two_pass else self._once(frames)
 
-    def _once(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        known: dict[int, _Memory] = {}
+    def _once(self, frames: Frames) -> Generator[Frame]:
+        memory = frames.keep(_Known())
         for frame in frames:
+            known = memory.tracks
             for face in frame.faces:
                 if face.track is not None:
                     if face.track not in known:
-                        known[face.track] = _Memory(self._filter(), self._label(frame.source))
+                        known[face.track] = _Memory(self._filter(), self._label(frame))
                     _steady(face, known[face.track], frame.time)
             if len(known) > len(frame.faces):
-                known = {track: one for track, one in known.items() if frame.time - one.seen < FORGET}
+                memory.tracks = {track: one for track, one in known.items() if frame.time - one.seen < FORGET}
             yield frame
 
-    def _filter(self) -> Filter:
+    def _filter(self) -> Average | OneEuro:
         return Average(self.half_life) if self.method == "average" else OneEuro(self.half_life, self.beta)
 
-    def _label(self, source: Source) -> Label:
-        return Label(self.margin, self.hold, source.provenance.get("weights", {}).get("uncertain_below", 0.0))
+    def _label(self, frame: Frame) -> Label:
+        reader = frame[READER]
+        return Label(self.margin, self.hold, reader.uncertain_below if reader else 0.0)
 
-    def _twice(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def _twice(self, frames: Frames) -> Generator[Frame]:
         kept = list(_without_pictures(frames))
         if not kept:
             return
@@ -93,30 +118,31 @@ class Smooth(Stage):
                 if face.track is not None:
                     tracks.setdefault(face.track, []).append((frame.time, face))
         for track in tracks.values():
-            self._look_both_ways(track, self._label(kept[0].source))
+            self._look_both_ways(track, self._label(kept[0]))
         del tracks
-        yield from _with_pictures(kept)
+        yield from _with_pictures(kept, frames.run)
 
     def _look_both_ways(self, track: list[tuple[float, Face]], label: Label) -> None:
         import numpy as np
 
-        while track and track[0][1].emotions is None:
+        while track and track[0][1][PROBABILITIES] is None:
             track.pop(0)
         if track:
             times = [time for time, _ in track]
-            steadied = rts(times, [face.emotions for _, face in track], self.half_life).astype(np.float32)
+            steadied = rts(times, [face[PROBABILITIES] for _, face in track], self.half_life).astype(np.float32)
             for (time, face), scores in zip(track, steadied, strict=True):
-                face.smoothed, face.emotion = scores, label.update(time, scores)
+                face[SMOOTHED], face[EMOTION] = scores, Emotion.of(label.update(time, scores), scores)
 
 
 def _steady(face: Face, memory: _Memory, time: float) -> None:
     import numpy as np
 
     memory.seen = time
-    if face.emotions is not None:
-        memory.scores = memory.filter.update(time, face.emotions.astype(np.float64)).astype(np.float32)
+    if (seen := face[PROBABILITIES]) is not None:
+        memory.scores = memory.filter.update(time, seen.astype(np.float64)).astype(np.float32)
     if memory.scores is not None:
-        face.smoothed, face.emotion = memory.scores, memory.label.update(time, memory.scores)
+        face[SMOOTHED] = memory.scores
+        face[EMOTION] = Emotion.of(memory.label.update(time, memory.scores), memory.scores)
 
 
 def _without_pictures(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -132,10 +158,10 @@ def _without_pictures(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield frame
 
 
-def _with_pictures(kept: list[Frame]) -> Generator[Frame]:
+def _with_pictures(kept: list[Frame], run: Run) -> Generator[Frame]:
     """The same frames, each with its picture from a second reading."""
     source = kept[0].source
-    stopped = source.stopping.is_set()
+    stopped = run.stopping.is_set()
     assert source.reopen is not None
     kept.reverse()
     for again in source.reopen():
@@ -148,7 +174,7 @@ def _with_pictures(kept: list[Frame]) -> Generator[Frame]:
         yield frame
         if not kept:
             return
-        if source.stopping.is_set() and not stopped:
-            source.cut = "interrupted"
+        if run.stopping.is_set() and not stopped:
+            run.lost.cut = "interrupted"
             return
     raise InputError(f"{source.name}: changed while it was read; run it again")

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from fervid.pipeline.frame import Frame
+from fervid.pipeline.fact import SPARSE
+from fervid.pipeline.frame import FACES, TRACKS, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.tracking.track import Sighting
@@ -17,6 +18,14 @@ from fervid.stages.faces.tracking.tracker import Tracker
 
 HELD_BYTES = 256 << 20
 """How much picture may wait for a decision: at 25 frames a second 0.4 s of 4K, or 1.6 s of 1080p."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What refers to the same faces is kept together."""
+
+    tracker: Tracker
+    held: deque[tuple[Frame, list[Sighting]]]
 
 
 @register("track")
@@ -42,14 +51,16 @@ class Track(Stage):
     max_gap: Annotated[float, Ge(0)] = 2.0
     """Seconds after which a lost face that comes back gets a new id."""
 
-    needs = frozenset({"faces"})
-    gives = frozenset({"faces.track"})
+    needs = (FACES,)
+    gives = (TRACKS,)
+    ends = (SPARSE,)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         tracker = Tracker(self.min_score, self.sure_score, self.confirm, self.coast, self.max_gap)
         held: deque[tuple[Frame, list[Sighting]]] = deque()
+        frames.keep(_Memory(tracker, held))
         for frame in frames:
-            held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=frame.searched)))
+            held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=not frame[SPARSE])))
             room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
             while held and (len(held) > room or _settled(held[0][1])):
                 yield _kept(*held.popleft())

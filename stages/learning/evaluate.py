@@ -6,20 +6,26 @@ import csv
 import heapq
 import json
 import logging
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
 from fervid.models import zoo
 from fervid.models.crop import crop
+from fervid.models.reading import Reader
+from fervid.models.target import TARGET, Target
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source, Target
-from fervid.pipeline.output import output, resolve
+from fervid.pipeline.fact import GATHERED
+from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
-from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.output import output, resolve
+from fervid.pipeline.record import Run
+from fervid.pipeline.roles import Writes
+from fervid.pipeline.stage import Stage, Terms, register
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,65 +59,71 @@ class Evaluate(Stage):
     Of several faces in a frame the largest counts. A frame without one is told apart and not counted in the accuracy.
     """
 
-    out: str = "out/evaluation/{model}"
+    out: Annotated[str, Writes("model", "head")] = "out/evaluation/{model}"
     """Folder for the report; {model} is the name of the weights, {head} which answers, {name} that of the source."""
     mistakes: Annotated[int, Ge(1)] = 20
     """How many of the surest mistakes the contact sheet shows."""
 
-    needs = frozenset({"target", "faces.emotions"})
-    output: ClassVar[str | None] = "out"
-    placeholders = ("model", "head")
+    needs = (TARGET, EMOTION)
+
+    def terms(self) -> Terms:
+        return super().terms()._replace(gives=(GATHERED,))
 
     def run(self, frames: Frames) -> Generator[Frame]:
         splits: dict[str, Answers] = {}
-        source: Source | None = None
+        reader: Reader | None = None
         for frame in frames:
-            if frame.target:
-                source = frame.source
-                self._note(splits.setdefault(frame.target.split, Answers()), frame, frame.target)
+            if target := frame[TARGET]:
+                reader = frame[READER]
+                self._note(splits.setdefault(target.split, Answers()), frame, target)
             yield frame
-        if source is None:
+        if not splits:
             raise InputError("evaluate got no labelled frame; check the source's `split`")
-        self._write(splits, source)
+        self._write(splits, frames.run, reader)
 
     def _note(self, answers: Answers, frame: Frame, target: Target) -> None:
-        face = max((face for face in frame.faces if face.emotions is not None), key=_area, default=None)
-        if face is None or face.emotions is None:
+        face = max((face for face in frame.faces if face[PROBABILITIES] is not None), key=_area, default=None)
+        scores = face[PROBABILITIES] if face else None
+        if face is None or scores is None:
             answers.missed += 1
             return
         answers.labels.append(-1 if target.emotion is None else target.emotion)
-        answers.scores.append(face.emotions)
+        answers.scores.append(scores)
         answers.votes.append(target.votes)
-        answers.certain.append(face.emotion != UNCERTAIN)
-        if target.emotion not in (None, int(face.emotions.argmax())):
-            self._keep(answers.worst, frame, face, target.emotion)
+        answers.certain.append((read := face[EMOTION]) is None or read.label != UNCERTAIN)
+        if target.emotion not in (None, int(scores.argmax())):
+            self._keep(answers.worst, frame, face, target.emotion, scores)
 
-    def _keep(self, worst: list[Mistake], frame: Frame, face: Face, label: int | None) -> None:
+    def _keep(
+        self, worst: list[Mistake], frame: Frame, face: Face, label: int | None, scores: NDArray[np.float32]
+    ) -> None:
         from fervid.models.evaluation.pictures import Mistake
 
-        confidence = float(face.emotions.max())  # type: ignore[union-attr]
+        confidence = float(scores.max())
         if label is None or (len(worst) == self.mistakes and confidence <= worst[0].confidence):
             return
-        answer = EMOTIONS[int(face.emotions.argmax())]  # type: ignore[union-attr]
+        answer = EMOTIONS[int(scores.argmax())]
         picture = crop(frame.image, face.box, face.keypoints, 96)
         heapq.heappush(worst, Mistake(confidence, -frame.index, EMOTIONS[label], answer, picture))
         if len(worst) > self.mistakes:
             heapq.heappop(worst)
 
-    def _write(self, splits: dict[str, Answers], source: Source) -> None:
+    def _write(self, splits: dict[str, Answers], run: Run, reader: Reader | None) -> None:
         from fervid.models.evaluation.report import markdown
 
-        weights = source.provenance.get("weights", {})
-        path, head = Path(str(weights.get("model", "model"))), str(weights.get("head", "labels"))
+        source = run.source
+        assert source
+        weights = reader.note if reader else {}
+        path, head = (Path(reader.model), reader.head) if reader else (Path("model"), "labels")
         model = path.stem if path.suffix in zoo.SUFFIXES else path.name
-        folder = resolve(self.out, source, model=model, head=head)
-        figures = {split: _split(answers, split, folder, source) for split, answers in splits.items()}
+        folder = resolve(self.out, run, model=model, head=head)
+        figures = {split: _split(answers, split, folder, run) for split, answers in splits.items()}
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}
-        _text(folder / "evaluation.json", json.dumps(whole, indent=2) + "\n", source)
-        _text(folder / "evaluation.md", markdown(model, source.name, weights, figures), source)
+        _text(folder / "evaluation.json", json.dumps(whole, indent=2) + "\n", run)
+        _text(folder / "evaluation.md", markdown(model, source.name, weights, figures), run)
         for split, row in figures.items():
             _tell(split, row, head)
-        log.info("the report is %s", source.outputs[-1])
+        log.info("the report is %s", run.outputs[-1])
 
 
 def _tell(split: str, row: dict[str, Any], head: str) -> None:
@@ -124,7 +136,7 @@ def _tell(split: str, row: dict[str, Any], head: str) -> None:
         log.info("%s: accuracy %.2f %%, macro-F1 %.2f %%", split, 100 * row["accuracy"], 100 * row["macro_f1"])
 
 
-def _split(answers: Answers, split: str, folder: Path, source: Source) -> dict[str, Any]:
+def _split(answers: Answers, split: str, folder: Path, run: Run) -> dict[str, Any]:
     """Write the pictures and tables of one split and return its figures."""
     import numpy as np
 
@@ -137,7 +149,7 @@ def _split(answers: Answers, split: str, folder: Path, source: Source) -> dict[s
     if known.any():
         matrix = measures.confusion(labels, scores)
         confidence, right = scores[known].max(1), scores[known].argmax(1) == labels[known]
-        title = f"{source.name}, {split} split"
+        title = f"{run.source.name if run.source else ''}, {split} split"
         drawn: dict[str, Callable[[], Figure]] = {
             "confusion": lambda: pictures.confusion(matrix, f"{title}: {right.mean():.1%} right"),
             "reliability": lambda: pictures.reliability(confidence, right, title),
@@ -145,22 +157,22 @@ def _split(answers: Answers, split: str, folder: Path, source: Source) -> dict[s
             "mistakes": lambda: pictures.contact_sheet(sorted(answers.worst)[::-1], f"{title}: surest mistakes"),
         }
         for name, draw in drawn.items():
-            with output(folder / f"{name}_{split}.png", source) as part:
-                draw().savefig(part, format="png")
-        _table(folder / f"confusion_{split}.csv", matrix, source)
+            with output(folder / f"{name}_{split}.png", run) as made:
+                draw().savefig(made.part, format="png")
+        _table(folder / f"confusion_{split}.csv", matrix, run)
     return figures
 
 
-def _table(path: Path, matrix: NDArray[np.int64], source: Source) -> None:
-    with output(path, source) as part, part.open("w", newline="") as file:
+def _table(path: Path, matrix: NDArray[np.int64], run: Run) -> None:
+    with output(path, run) as made, made.part.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["label", *EMOTIONS])
         rows.writerows([name, *row] for name, row in zip(EMOTIONS, matrix.tolist(), strict=True))
 
 
-def _text(path: Path, text: str, source: Source) -> None:
-    with output(path, source) as part:
-        part.write_text(text, encoding="utf-8")
+def _text(path: Path, text: str, run: Run) -> None:
+    with output(path, run) as made:
+        made.part.write_text(text, encoding="utf-8")
 
 
 def _area(face: Face) -> float:

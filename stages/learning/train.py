@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from fervid.models.target import TARGET
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.fact import GATHERED
+from fervid.pipeline.frame import Frame
 from fervid.pipeline.frames import Frames
-from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.record import Run
+from fervid.pipeline.stage import Stage, Terms, register
 
 if TYPE_CHECKING:
-    from fervid.models.training.learner import Watch
     from fervid.models.training.session import Session
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,10 @@ class Train(Stage):
     tensorboard: bool = False
     """Write curves for TensorBoard as well; needs `pip install fervid[tensorboard]`."""
 
-    needs = frozenset({"target"})
+    needs = (TARGET,)
+
+    def terms(self) -> Terms:
+        return super().terms()._replace(gives=(GATHERED,))
 
     def __post_init__(self) -> None:
         if not self.epochs and not self.start:
@@ -136,34 +139,38 @@ class Train(Stage):
             raise ConfigError("option 'tensorboard': is not installed; install it: pip install \"fervid[tensorboard]\"")
         session = Session(self.network, Path(self.out.replace("{network}", self.network)), self._recipe())
         session.claim(self.overwrite)
-        source: Source | None = None
+        run = frames.run
         for frame in frames:
-            session.add(frame)
-            source = frame.source
+            if target := frame[TARGET]:
+                session.add(frame, target)
             yield frame
-        if source and source.cut:
+        if run.lost.cut:
             log.warning("train: the reading was stopped, so nothing was learned")
         else:
-            self._train(session, source.stopping if source else Event())
-            if source and not session.weights.exists():
-                source.cut = "interrupted"
+            self._train(session, run)
+            if not session.weights.exists():
+                run.lost.cut = "interrupted"
 
     def _recipe(self) -> dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}
 
-    def _train(self, session: Session, stopping: Event) -> None:
+    def _train(self, session: Session, run: Run) -> None:
         import torch
 
         from fervid.models.training import curves
 
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads or before)
+
+        def show(epoch: int, done: int, total: int) -> None:
+            what = f"{self.network}, epoch {epoch} of {self.epochs}" if epoch else "what teaches reads"
+            run.advance(done, total, what)
+
         try:
-            with _progress(self.network, self.epochs) as show:
-                for row in session.train(self.device, self.early_stop, show, stopping):
-                    log.info("epoch %d of %d: %s", row.epoch, self.epochs, row)
-                    if self.tensorboard:
-                        curves.tensorboard(row, session.folder)
+            for row in session.train(self.device, self.early_stop, show, run.stopping):
+                log.info("epoch %d of %d: %s", row.epoch, self.epochs, row)
+                if self.tensorboard:
+                    curves.tensorboard(row, session.folder)
         finally:
             torch.set_num_threads(before)
         if session.weights.exists():
@@ -173,23 +180,3 @@ class Train(Stage):
         else:
             how = " without overwrite" * self.overwrite
             log.warning("training stopped; the same command%s goes on from its last whole epoch", how)
-
-
-@contextmanager
-def _progress(network: str, epochs: int) -> Iterator[Watch]:
-    """A bar beneath the messages, where they go to a terminal."""
-    consoles = (getattr(handler, "console", None) for handler in logging.getLogger().handlers)
-    console = next((found for found in consoles if found is not None and found.lively), None)
-    if console is None or not log.isEnabledFor(logging.INFO):
-        yield lambda epoch, done, total: None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(network)
-
-        def show(epoch: int, done: int, total: int) -> None:
-            what = f"{network}, epoch {epoch} of {epochs}" if epoch else "what teaches reads"
-            bar.update(task, completed=done, total=total, description=what)
-
-        yield show

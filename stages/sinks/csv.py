@@ -8,144 +8,148 @@ import io
 import json
 import os
 import re
-from collections.abc import Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Annotated, Any
 
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source
-from fervid.pipeline.output import output, partial, resolve, write
-from fervid.pipeline.provenance import provenance
+from fervid.pipeline.fact import Cell, Column
+from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.output import Output, partial, write
+from fervid.pipeline.provenance import provenance
+from fervid.pipeline.record import Run
+from fervid.pipeline.roles import Writes
 from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.table import Table
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
-QUALITY = {
-    "size": "square root of the box's area, pixels",
-    "sharpness": "variance of the Laplacian of the grey face; higher is sharper",
-    "brightness": "mean grey value of the face, 0 to 1",
-    "yaw": "turn to the side, degrees, positive to the picture's right",
-    "pitch": "nod, degrees, positive upwards",
-    "roll": "tilt of the eye line, degrees, positive clockwise",
-}
-COLUMNS = {
-    "source": "name of the input; of several pictures, of the picture; in a batch, with its folders",
-    "frame": "index of the frame, from 0",
-    "time_s": "presentation time in the container, seconds; of a live source, since its first frame",
-    "wall_time": "UTC time of capture, ISO 8601; live sources only",
-    "face_id": "identity of the face within this run, from 1",
-    "status": "detected, or predicted where the tracker bridges a gap",
-    "score": "the detector's confidence, 0 to 1",
-    "x": "left edge of the face, pixels",
-    "y": "upper edge of the face, pixels",
-    "w": "width of the face, pixels",
-    "h": "height of the face, pixels",
-    "quality": "how well the face can be read, 0 to 1",
-    "emotion": "the label: one of the seven, or uncertain",
-    "confidence": "probability of the label, 0 to 1; of uncertain, that of the best guess",
-    **{emotion: f"probability of {emotion} in this frame, 0 to 1" for emotion in EMOTIONS},
-    **{f"{emotion}_smooth": f"probability of {emotion} steadied over time, 0 to 1" for emotion in EMOTIONS},
-    **QUALITY,
-}
-SCORES = ",".join(["%.4f"] * len(EMOTIONS))
+@dataclass(slots=True)
+class Written:
+    """How far a table is."""
+
+    bytes: int = 0
+    frames: int = 0
 
 
 @register("csv")
 @dataclass(frozen=True)
 class Csv(Stage):
-    """One row per face per frame; a frame without a face is one row with empty cells.
+    """One row per face per frame, with the columns of all stages in front; a frame without a face is one row.
 
     Rows are written whole and at once, so that even a killed run leaves only whole rows in `NAME.csv.part`.
     """
 
-    path: str = "out/{name}.csv"
+    path: Annotated[str, Writes()] = "out/{name}.csv"
     """Where to write; {name} is the input's name, {time} when it was opened. What the columns mean, and what made them,
     goes to NAME.csv.json."""
 
-    output: ClassVar[str | None] = "path"
-
     def run(self, frames: Frames) -> Generator[Frame]:
+        run, table = frames.run, Table(frames.facts, frames.run.title)
+        lines = Lines(table.columns)
+        written = frames.keep(Written(), lines.sync)
         stream = iter(frames)
         frame = next(stream, None)
-        if frame is None:
+        if frame is None and not written.bytes:
             return
-        path, source, count = resolve(self.path, frame.source), frame.source, 0
-        name = _cell(source.title or source.name)
+        made: Output | None = None
         try:
-            with output(path, source) as part, part.open("wb", buffering=0) as file:
-                _append(file, ",".join(COLUMNS) + "\n")
+            with run.output(self.path) as made, lines.to(made.part, written):
                 while frame is not None:
-                    cell = _cell("/".join(filter(None, (source.title, frame.name)))) if frame.name else name
-                    _append(file, "".join(f"{cell},{row}\n" for row in rows(frame)))
-                    count += 1
+                    lines.append(table.rows(frame))
+                    written.frames += 1
                     yield frame
                     frame = next(stream, None)
         except BaseException:
             with suppress(OutputError):
-                _describe(path, source, count)
+                _describe(made, table.columns, run, written.frames)
             raise
-        _describe(path, source, count)
+        _describe(made, table.columns, run, written.frames)
 
 
-def _append(file: io.FileIO, lines: str) -> None:
-    """Write at once, so that no kill can tear a row; what a full disk tore is taken back."""
-    data = lines.encode("utf-8", "backslashreplace")
-    written = file.write(data)
-    if written < len(data):
-        file.truncate(file.tell() - written)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+class Lines:
+    """Writes rows as text, and knows how far it is."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._texts = [_text(column) for column in columns]
+        self._file: io.FileIO | None = None
+        self._written = Written()
+
+    @contextmanager
+    def to(self, path: Path, written: Written) -> Iterator[None]:
+        """Write there, from where `written` says on.
+
+        Raises:
+            OutputError: the file is not what was kept of it.
+        """
+        self._written = written
+        with path.open("r+b", buffering=0) as self._file:
+            if path.stat().st_size < written.bytes:
+                raise OutputError(f"{path}: is shorter than when the run was kept; --restart begins anew")
+            self._file.truncate(written.bytes)
+            self._file.seek(written.bytes)
+            if not written.bytes:
+                self._append(",".join(column.name for column in self._columns) + "\n")
+            yield
+        self._file = None
+
+    def append(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Add rows at once, so that no kill can tear one."""
+        self._append("".join([f"{self._line(row)}\n" for row in rows]))
+
+    def sync(self) -> None:
+        """See that what was written is on the disk."""
+        if self._file:
+            os.fsync(self._file.fileno())
+
+    def _line(self, row: Sequence[Cell]) -> str:
+        return ",".join(["" if cell is None else text(cell) for text, cell in zip(self._texts, row, strict=True)])
+
+    def _append(self, lines: str) -> None:
+        """What a full disk tore is taken back."""
+        assert self._file
+        data = lines.encode("utf-8", "backslashreplace")
+        added = self._file.write(data)
+        if added < len(data):
+            self._file.truncate(self._file.tell() - added)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._written.bytes += added
 
 
-def rows(frame: Frame) -> list[str]:
-    """The lines of one frame, from its index on."""
-    wall = frame.wall_time.isoformat(timespec="milliseconds") if frame.wall_time else ""
-    head = f"{frame.index},{frame.time:.6f},{wall},"
-    return [head + _cells(face) for face in frame.faces] or [head + "," * (len(COLUMNS) - 5)]
+def _text(column: Column) -> Callable[[Any], str]:
+    if column.type == "float":
+        return f"{{:z.{column.decimals}f}}".format
+    return str if column.type == "int" else _cell
 
 
-def _cells(face: Face) -> str:
-    x1, y1, x2, y2 = face.box
-    track, quality = "" if face.track is None else face.track, face.quality
-    return (
-        f"{track},{face.status},{face.score:.4f},{x1:z.2f},{y1:z.2f},{x2 - x1:.2f},{y2 - y1:.2f},"
-        f"{_number(quality.overall if quality else None)},{face.emotion or ''},{_number(face.confidence)},"
-        f"{_scores(face.emotions)},{_scores(face.smoothed)},"
-        + ",".join([_number(getattr(quality, name, None)) for name in QUALITY])
-    )
-
-
-def _scores(scores: NDArray[np.float32] | None) -> str:
-    return "," * (len(EMOTIONS) - 1) if scores is None else SCORES % tuple(scores.tolist())
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:z.4f}"
-
-
-def _cell(text: str) -> str:
+@lru_cache(maxsize=1024)
+def _cell(text: object) -> str:
     """Quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe."""
-    line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", text)
+    line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", str(text))
     csv.writer(line, lineterminator="").writerow([f"'{text}" if text.startswith(("=", "+", "-", "@")) else text])
     return line.getvalue()
 
 
-def _describe(path: Path, source: Source, frames: int) -> None:
+def _describe(made: Output | None, columns: Sequence[Column], run: Run, frames: int) -> None:
     """Lay the page beside the table, under the name that the table took."""
-    table = next((one for one in source.outputs if one in (path, partial(path))), None)
-    if table is None:
+    if made is None or made.final is None:
         return
-    whole = table == path and source.cut is None
-    page = {"complete": whole, "frames": frames, "labels": EMOTIONS, "columns": COLUMNS, **provenance(source)}
-    final = _page(table)
+    page = {
+        "complete": made.final == made.path and run.lost.cut is None,
+        "frames": frames,
+        "labels": EMOTIONS,
+        "columns": {one.name: {"meaning": one.meaning, "unit": one.unit, "type": one.type} for one in columns},
+        **provenance(run),
+    }
+    final = _page(made.final)
     write(final, (json.dumps(page, indent=2) + "\n").encode())
-    source.outputs.append(final)
-    if table == path:
-        _page(partial(path)).unlink(missing_ok=True)
+    run.outputs.append(final)
+    if made.final == made.path:
+        _page(partial(made.path)).unlink(missing_ok=True)
 
 
 def _page(table: Path) -> Path:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from threading import Event
 from time import monotonic
 from typing import ClassVar
 
@@ -39,14 +40,14 @@ class Display(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         with ExitStack() as stack:
             window = self._open(stack)
-            pace = _Pace()
+            pace = frames.keep(_Pace())
             for frame in frames:
                 if window:
-                    window.stopping = frame.source.stopping
+                    window.stopping = frames.run.stopping
                     if self.realtime and not frame.source.live:
-                        pace.wait(frame)
+                        pace.wait(frame, frames.run.stopping)
                     if window.quit.is_set():
-                        frame.source.stopping.set()
+                        frames.run.stopping.set()
                     window.show(frame.image)
                 yield frame
 
@@ -66,8 +67,14 @@ class _Pace:
 
     began: float | None = None
 
-    def wait(self, frame: Frame) -> None:
+    def __getstate__(self) -> dict[str, float]:
+        return {}
+
+    def __setstate__(self, _: dict[str, float]) -> None:
+        """A resumed run begins a new count."""
+
+    def wait(self, frame: Frame, stopping: Event) -> None:
         now = monotonic()
         if self.began is None or now - self.began - frame.time > LATE:
             self.began = now - frame.time
-        frame.source.stopping.wait(max(0.0, self.began + frame.time - now))
+        stopping.wait(max(0.0, self.began + frame.time - now))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from fervid.pipeline.frame import UNCERTAIN, Face, Frame
+from fervid.pipeline.fact import CHANGED, FRAMES, Cell, Fact
+from fervid.pipeline.frame import FACES, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.roles import Shows
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
+from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.arrangement import Arrangement
 from fervid.stages.sinks.drawing.colors import of_face
@@ -31,16 +35,20 @@ class Draw(Stage):
     color: Literal["emotion", "track"] = "emotion"
     """What the colour of a box stands for."""
 
-    needs = frozenset({"frames", "faces"})
-    gives = frozenset({"image.changed"})
+    show: Annotated[tuple[str, ...], Shows()] = ()
+    """Columns that stand below each face's label, by the names that they have in the CSV: `[yaw, brightness]`."""
+
+    needs = (FRAMES, FACES)
+    gives = (CHANGED,)
 
     def run(self, frames: Frames) -> Generator[Frame]:
-        arrangement = Arrangement()
+        arrangement = frames.keep(Arrangement())
+        notes = Notes(frames.facts, self.show)
         for frame in frames:
             arrangement.fit(*frame.image.shape[:2])
             faces = sorted(filter(arrangement.shows, frame.faces), key=lambda face: face.box[2] - face.box[0])
             self._outline(frame, faces, arrangement.size)
-            self._explain(frame, faces[::-1], arrangement)
+            self._explain(frame, faces[::-1], arrangement, notes)
             yield frame
 
     def _outline(self, frame: Frame, faces: Sequence[Face], size: int) -> None:
@@ -51,15 +59,15 @@ class Draw(Stage):
             if self.keypoints and face.keypoints is not None:
                 dots(frame.image, face.keypoints, color, size)
 
-    def _explain(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement) -> None:
+    def _explain(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement, notes: Notes) -> None:
         """Labels and bars, over all boxes, so that none runs through them."""
         taken = [whole(face.box) for face in faces]
         scored = [face for face in faces if self.bars and _scores(face)]
-        labels = self._labels(faces, arrangement, taken)
+        labels = self._labels(faces, arrangement, taken, notes)
         panels = arrangement.beside(scored, taken + [place for _, place in labels], frame.time)
         if panels is None:
             strips = arrangement.below(scored)
-            labels = self._labels(faces, arrangement, taken + strips)
+            labels = self._labels(faces, arrangement, taken + strips, notes)
             for face, place in zip(scored, strips, strict=True):
                 pieces.stack(frame.image, place, _scores(face))
         for face, place in zip(scored, panels or [], strict=False):
@@ -69,25 +77,48 @@ class Draw(Stage):
             paste(frame.image, sprite, *place[:2])
 
     def _labels(
-        self, faces: Sequence[Face], arrangement: Arrangement, taken: list[Place]
+        self, faces: Sequence[Face], arrangement: Arrangement, taken: list[Place], notes: Notes
     ) -> list[tuple[Sprite, Place]]:
         labels: list[tuple[Sprite, Place]] = []
         for face in faces:
-            if wordings := self._wordings(face, arrangement.text(face)):
+            if wordings := self._wordings(face, arrangement.text(face), notes.of(face)):
                 others = [place for place in taken if place != whole(face.box)]
                 labels.append(arrangement.label(face, wordings, others + [place for _, place in labels]))
         return labels
 
-    def _wordings(self, face: Face, size: int) -> list[Sprite]:
+    def _wordings(self, face: Face, size: int, notes: tuple[str, ...]) -> list[Sprite]:
         """The label, and a shorter one for where it has no room."""
-        if face.track is None and not face.emotion:
+        read = face[EMOTION]
+        if face.track is None and read is None and not notes:
             return []
-        sure = self.scores and face.confidence is not None and face.emotion != UNCERTAIN
-        percent = f"{face.confidence:.0%}" if sure else ""
-        color, emotion = of_face(face, self.color), face.emotion or ""
-        return [pieces.label(face.track, emotion, words, color, size) for words in dict.fromkeys((percent, ""))]
+        label, sure = (read.label, self.scores and read.label != UNCERTAIN) if read else ("", False)
+        percent = f"{read.confidence:.0%}" if read and sure else ""
+        color = of_face(face, self.color)
+        return [pieces.label(face.track, label, words, color, size, notes) for words in dict.fromkeys((percent, ""))]
+
+
+class Notes:
+    """The columns that are shown of each face."""
+
+    def __init__(self, facts: Sequence[Fact[Any]], shown: Sequence[str]) -> None:
+        self._facts = [fact for fact in facts if any(column.name in shown for column in fact.columns)]
+        self._shown = shown
+
+    def of(self, face: Face) -> tuple[str, ...]:
+        """A line for each: its name and what is known."""
+        cells: dict[str, str] = {}
+        for fact in self._facts:
+            value = face[fact] if fact.of_faces else None
+            if value is not None:
+                pairs = zip(fact.columns, fact.to_cells(value), strict=True)
+                cells |= {column.name: f"{column.name} {_rounded(cell)}" for column, cell in pairs if cell is not None}
+        return tuple(cells[name] for name in self._shown if name in cells)
+
+
+def _rounded(cell: Cell) -> str:
+    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
 
 
 def _scores(face: Face) -> list[float]:
-    scores = face.emotions if face.smoothed is None else face.smoothed
+    scores = face[PROBABILITIES] if face[SMOOTHED] is None else face[SMOOTHED]
     return [] if scores is None else scores.tolist()

@@ -12,10 +12,11 @@ from annotated_types import Ge, Le
 
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.frame import Frame
-from fervid.pipeline.output import output, resolve
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.roles import Writes
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.sinks.recording.encoder import CONTAINERS, Encoder, Quality
+from fervid.stages.sinks.recording.encoder import CONTAINERS, Quality
+from fervid.stages.sinks.recording.film import Film
 from fervid.stages.sinks.recording.sound import join
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Video(Stage):
     Pictures of another size than the first are fitted into it. Odd sizes grow by one pixel, as the codecs need.
     """
 
-    path: str = "out/{name}.mp4"
+    path: Annotated[str, Writes()] = "out/{name}.mp4"
     """Where to write, as .mp4 or .mkv; {name} is the input's name, {time} when it was opened. Matroska rounds times to
     milliseconds."""
     codec: Literal["h264", "mpeg4"] = "h264"
@@ -42,25 +43,23 @@ class Video(Stage):
     """Copy the source's sound."""
 
     detached: ClassVar[bool] = True
-    output: ClassVar[str | None] = "path"
 
     def __post_init__(self) -> None:
         if Path(self.path).suffix.lower() not in CONTAINERS:
             raise ConfigError(f"{self.path}: a video is written as .mp4 or .mkv")
 
     def run(self, frames: Frames) -> Generator[Frame]:
-        stream = iter(frames)
+        film = Film(Path(self.path).suffix.lower(), Quality(self.codec, self.preset, self.crf))
+        pieces = frames.keep(film.pieces, film.cut)
+        stream, run = iter(frames), frames.run
         frame = next(stream, None)
-        if frame is None:
+        if frame is None and not pieces.starts:
             return
-        path, source = resolve(self.path, frame.source), frame.source
-        height, width = frame.image.shape[:2]
-        quality = Quality(self.codec, self.preset, self.crf)
-        with output(path, source) as part:
-            with Encoder(part, path.suffix.lower(), width, height, source, quality) as encoder:
+        with run.output(self.path) as made:
+            with film.to(made, run):
                 while frame is not None:
-                    encoder.write(frame.image, frame.time)
+                    film.write(frame.image, frame.time)
                     yield frame
                     frame = next(stream, None)
-            if self.audio:
-                join(part, path, source, encoder.end)
+            if self.audio and not (run.interrupted and run.resumable):
+                join(made.part, made.path, run, film.end)

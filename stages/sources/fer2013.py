@@ -53,7 +53,9 @@ class Fer2013(Stage):
         source = Source(self.path.stem, SIDE, SIDE, path=self.path)
         box, index = box_of_face_image(SIDE, SIDE), -1
         for index, (image, target) in enumerate(self._faces(frames.run.lost)):
-            yield Frame(index, float(index), image, source, [Face(box, 1.0, known={FRAMED: True})], known={TARGET: target})
+            yield Frame(
+                index, float(index), image, source, [Face(box, 1.0, known={FRAMED: True})], known={TARGET: target}
+            )
         if frames.run.lost.damaged:
             log.warning("%s: %d malformed rows were skipped", self.path, frames.run.lost.damaged)
         if index < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -23,44 +24,44 @@ class Filter(Protocol):
         ...
 
 
+@dataclass(slots=True)
 class Average:
     """Exponential average over time: what an old score counts halves with every half-life (seconds)."""
 
-    def __init__(self, half_life: float) -> None:
-        self._half_life = half_life
-        self._last: tuple[float, Scores] | None = None
+    half_life: float
+    last: tuple[float, Scores] | None = None
 
     def update(self, time: float, scores: Scores) -> Scores:
-        if self._last is not None:
-            before, value = self._last
-            scores = scores + (value - scores) * 0.5 ** (max(0.0, time - before) / self._half_life)
-        self._last = time, scores
+        if self.last is not None:
+            before, value = self.last
+            scores = scores + (value - scores) * 0.5 ** (max(0.0, time - before) / self.half_life)
+        self.last = time, scores
         return scores
 
 
+@dataclass(slots=True)
 class OneEuro:
     """Follows fast changes at once and holds slow ones still (Casiez, Roussel and Vogel 2012).
 
     All scores of a face share the cutoff of the fastest one, so that they still add up to 1.
     """
 
-    def __init__(self, half_life: float, beta: float) -> None:
-        self._cutoff = math.log(2) / (2 * math.pi * half_life)
-        self._beta = beta
-        self._last: tuple[float, Scores, Scores, Scores] | None = None
+    half_life: float
+    beta: float
+    last: tuple[float, Scores, Scores, Scores] | None = None
 
     def update(self, time: float, scores: Scores) -> Scores:
-        if self._last is None:
-            self._last = time, scores, scores, scores * 0
+        if self.last is None:
+            self.last = time, scores, scores, scores * 0
             return scores
-        before, raw, value, speed = self._last
+        before, raw, value, speed = self.last
         step = time - before
         if step <= 0:
             return value
         speed = speed + _weight(SPEED_CUTOFF, step) * ((scores - raw) / step - speed)
-        cutoff = self._cutoff + self._beta * float(abs(speed).max())
+        cutoff = math.log(2) / (2 * math.pi * self.half_life) + self.beta * float(abs(speed).max())
         value = value + _weight(cutoff, step) * (scores - value)
-        self._last = time, scores, value, speed
+        self.last = time, scores, value, speed
         return value
 
 

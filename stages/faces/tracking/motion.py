@@ -43,6 +43,13 @@ class Motion:
         self._filter.H = np.eye(4, 8)
         self._filter.P = np.diag(_scale(height) * np.square(MEASURED + UNKNOWN))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"state": self._filter.x, "covariance": self._filter.P}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__init__((0.0, 0.0, 1.0, 1.0))  # type: ignore[misc]
+        self._filter.x, self._filter.P = kept["state"], kept["covariance"]
+
     def predict(self, seconds: float) -> None:
         """Move on by some seconds, at least 0."""
         import numpy as np

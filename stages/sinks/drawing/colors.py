@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fervid.pipeline.frame import UNCERTAIN, Face
+from fervid.stages.faces.emotions import EMOTION
 
 Color = tuple[int, int, int]
 """B, G, R."""
@@ -10,7 +11,7 @@ Color = tuple[int, int, int]
 WHITE: Color = (255, 255, 255)
 GREY: Color = (168, 168, 168)
 DARK: Color = (28, 24, 22)
-EMOTION: dict[str, Color] = {
+OF_EMOTION: dict[str, Color] = {
     "angry": (40, 98, 232),
     "disgust": (128, 172, 14),
     "fear": (186, 132, 214),
@@ -26,10 +27,11 @@ EMOTION: dict[str, Color] = {
 def of_face(face: Face, by: str) -> Color:
     """The colour of a face's box, by its emotion or its identity; a predicted face is paler."""
     if by == "track":
-        palette = list(EMOTION.values())[:6]
+        palette = list(OF_EMOTION.values())[:6]
         color = WHITE if face.track is None else palette[face.track % len(palette)]
     else:
-        color = EMOTION.get(face.emotion or "", WHITE)
+        read = face[EMOTION]
+        color = OF_EMOTION.get(read.label, WHITE) if read else WHITE
     return color if face.status == "detected" else _mix(color, WHITE)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.pipeline.frame import EMOTIONS
-from fervid.stages.sinks.drawing.colors import DARK, EMOTION, GREY, WHITE, Color
+from fervid.stages.sinks.drawing.colors import DARK, GREY, OF_EMOTION, WHITE, Color
 from fervid.stages.sinks.drawing.layout import Place
 from fervid.stages.sinks.drawing.sprite import Sprite, glyphs, plate, write
 
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=256)
-def label(track: int | None, emotion: str, percent: str, color: Color, size: int) -> Sprite:
-    """Identity, emotion and probability on a plate with a stripe in the box's colour."""
+def label(
+    track: int | None, emotion: str, percent: str, color: Color, size: int, notes: tuple[str, ...] = ()
+) -> Sprite:
+    """Identity, emotion and probability on a plate with a stripe in the box's colour; notes on lines below."""
     words = [(f"#{track}", GREY, False)] if track is not None else []
     words += [(emotion, color, True)] if emotion else []
     words += [(percent, WHITE, False)] if percent else []
     gap, height, stripe = round(size * 0.5), round(size * 1.7), max(2, round(size / 4))
     widths = [glyphs(text, size, bold).shape[1] for text, _, bold in words]
-    sprite = plate(stripe + sum(widths) + gap * (len(words) + 1), height, size // 4)
+    small, first = max(9, round(size * 0.82)), height if words else 0
+    notes_width = max((glyphs(note, small).shape[1] for note in notes), default=0)
+    line = round(small * 1.4)
+    across = max(sum(widths) + gap * (len(words) + 1), notes_width + 2 * gap)
+    sprite = plate(stripe + across, first + line * len(notes), size // 4)
     sprite.ink[:, :stripe] = color
     sprite.keep[:, :stripe] = 0
     x = stripe + gap
     for text, tint, bold in words:
         x = write(sprite, text, x, height // 2, size, tint, bold=bold) + gap
+    for number, note in enumerate(notes):
+        write(sprite, note, stripe + gap, first + number * line + line // 2, small, WHITE)
     return sprite
 
 
@@ -79,7 +87,7 @@ def fill(image: Image, place: Place, scores: list[float], size: int) -> None:
     left = place[0] + of.left
     for number, (name, score) in enumerate(zip(EMOTIONS, scores, strict=True)):
         middle = place[1] + of.middle(number)
-        image[middle - of.half : middle + of.half, left : left + round(of.bar * score)] = EMOTION[name]
+        image[middle - of.half : middle + of.half, left : left + round(of.bar * score)] = OF_EMOTION[name]
 
 
 def stack(image: Image, place: Place, scores: list[float]) -> None:
@@ -90,5 +98,5 @@ def stack(image: Image, place: Place, scores: list[float]) -> None:
     for name, score in zip(EMOTIONS, scores, strict=True):
         done += score
         end = x1 + round((x2 - x1) * min(1.0, done))
-        image[y1:y2, begin:end] = EMOTION[name]
+        image[y1:y2, begin:end] = OF_EMOTION[name]
         begin = end

@@ -50,14 +50,25 @@ class Encoder:
         OutputError: the codec holds no pictures of that size.
     """
 
-    def __init__(self, part: Path, suffix: str, width: int, height: int, source: Source, quality: Quality) -> None:
+    def __init__(
+        self,
+        part: Path,
+        suffix: str,
+        width: int,
+        height: int,
+        source: Source,
+        quality: Quality,
+        start: int = 0,
+        last: int = -1,
+    ) -> None:
+        """`start` is the tick at which the file's own time begins, `last` that of the picture before."""
         import av
 
         if max(width, height) > (most := LARGEST[quality.codec]):
             raise OutputError(f"{part.stem}: holds pictures of at most {most} pixels a side, not {width} x {height}")
         self.part, self.width, self.height = part, width, height
         self.tick = Fraction(1, TICKS[quality.codec])
-        self.last = -1
+        self.start, self.last = start, last
         options = {"movflags": "+faststart"} if suffix == ".mp4" else {}
         self.container = av.open(f"file:{part}", "w", format=CONTAINERS[suffix], options=options)
         name = "libx264" if quality.codec == "h264" else "mpeg4"
@@ -76,7 +87,8 @@ class Encoder:
             OutputError: the container cannot hold pictures so far apart.
         """
         frame = _frame(planes(image, self.width, self.height))
-        frame.pts = self.last = max(round(time / self.tick), self.last + 1)
+        self.last = max(round(time / self.tick), self.last + 1)
+        frame.pts = self.last - self.start
         frame.time_base = self.tick
         self._encode(frame)
 
@@ -87,11 +99,6 @@ class Encoder:
             self.container.mux(self.stream.encode(frame))
         except av.error.PatchWelcomeError:
             raise OutputError(f"{self.part.stem}: cannot hold pictures that lie this far apart; write .mkv") from None
-
-    @property
-    def end(self) -> float:
-        """Seconds until which the last picture is shown, were it shown as long as most."""
-        return float(self.last * self.tick + 1 / self.stream.average_rate)
 
     def __enter__(self) -> Encoder:
         return self

@@ -12,7 +12,7 @@ from fervid.pipeline.errors import OutputError
 from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS
 
 if TYPE_CHECKING:
-    from fervid.pipeline.frame import Source
+    from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
 FITTING = {".mp4": {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}}
@@ -20,7 +20,7 @@ FITTING = {".mp4": {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}}
 FULL = "No space left on device"
 
 
-def join(part: Path, path: Path, source: Source, end: float) -> None:
+def join(part: Path, path: Path, run: Run, end: float) -> None:
     """Copy the source's audio streams into the file `part`, which will be `path`; all keep their times.
 
     Of a run that was stopped, only the sound up to `end` seconds is taken. What cannot be joined is left out, with a
@@ -29,11 +29,13 @@ def join(part: Path, path: Path, source: Source, end: float) -> None:
     Raises:
         OutputError: the disk is full.
     """
+    source = run.source
+    assert source
     voices = _fitting(source.path, path) if source.path and source.path.is_file() else []
     if not source.path or not voices:
         return
     joined = part.with_name(f"{part.name}.sound")
-    stopped = {"to": f"{end:.6f}"} if source.cut == "interrupted" else {}
+    stopped = {"to": f"{end:.6f}"} if run.lost.cut == "interrupted" else {}
     try:
         if trouble := _copy(part, source.path.absolute(), voices, joined, path.suffix.lower(), stopped):
             if FULL in trouble:

@@ -95,7 +95,7 @@ def behind_all_of(
 
 
 def _checksum(picture: av.VideoFrame) -> int:
-    return zlib.crc32(picture.planes[0])  # type: ignore[arg-type]
+    return zlib.crc32(picture.planes[0])
 
 
 def decoded(
@@ -128,9 +128,7 @@ def _but_a_broken_end(packets: Iterator[Packet], tally: Tally) -> Iterator[Packe
         yield held
 
 
-def _packets(
-    container: InputContainer, stream: VideoStream, tally: Tally, after: int | None
-) -> Iterator[Packet]:
+def _packets(container: InputContainer, stream: VideoStream, tally: Tally, after: int | None) -> Iterator[Packet]:
     """The packets of pictures; goes on behind what the container cannot read."""
     import av
 
