@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.fact import Fact
@@ -55,6 +55,15 @@ class Wish:
     """Begin anew where that was kept for another configuration, other weights or another input."""
 
 
+class Mark(NamedTuple):
+    """Where all shall write down what they remember: in front of a frame."""
+
+    start: int
+    """Its index."""
+    time: float
+    """Of the frame before it, in seconds."""
+
+
 @dataclass
 class Keeper:
     """What is kept of one run, and what it goes on from."""
@@ -65,15 +74,17 @@ class Keeper:
     """Path templates of the chain, first to last."""
     given: list[Kept] = field(default_factory=list)
     """Those who answer to a mark, in the order of the chain."""
-    mark: int | None = None
-    """The index at which all shall answer."""
+    marks: list[Mark] = field(default_factory=list)
+    """At which all shall answer, in order."""
     start: int = 0
     memories: list[list[Any]] = field(default_factory=list)
     """What a resumed run remembers, by the number of the stage."""
     path: Path | None = None
     """Where it is kept."""
-    _answers: dict[int, list[Any]] = field(default_factory=dict)
-    _last: float | None = None
+    last: float | None = None
+    """Time of the last mark."""
+    _answers: dict[Mark, dict[int, list[Any]]] = field(default_factory=dict)
+    """What was answered to a mark, by the number of the stage."""
     _over: bool = False
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -98,7 +109,8 @@ class Keeper:
                 found.unlink()
                 return 0
             raise ConfigError(f"{found}: was kept for another run: {odd}; --restart begins anew")
-        self.path, self.start, self.memories = found, page["next"], page["memories"]
+        self.path, self.start, self.last = found, page["next"], page["last"]
+        self.memories = page["memories"]
         self.run.began = datetime.fromisoformat(page["began"])
         self.run.resumed = [*page["resumed"], self.start]
         self.run.resumable = True
@@ -118,30 +130,29 @@ class Keeper:
 
     def pass_by(self, frame: Frame) -> bool:
         """Behind the source, before its next frame: whether a mark lies in front of that one."""
-        if self._last is None:
-            self._last = frame.time
-        if self.wish.every is None or self._over or self.mark is not None:
+        if self.last is None:
+            self.last = frame.time
+        if self.wish.every is None or self._over or frame.time - self.last < self.wish.every:
             return False
-        if frame.time - self._last < self.wish.every:
-            return False
-        self._last, self.mark = frame.time, frame.index + 1
+        self.last = frame.time
+        self.marks.append(Mark(frame.index + 1, frame.time))
         return True
 
-    def answer(self, number: int, memories: list[Any]) -> None:
-        """Take what a stage remembers at the mark; the last one that answers writes all of it."""
+    def answer(self, mark: Mark, number: int, memories: list[Any]) -> None:
+        """Take what a stage remembers at a mark; the last one that answers writes all of it."""
         with self._turn:
-            self._answers[number] = memories
-            if len(self._answers) < len(self.given) or self._over:
-                return
-            answers, self._answers = self._answers, {}
-            self._write([answers[number] for number in range(len(self.given))])
-            self.mark = None
+            answers = self._answers.setdefault(mark, {})
+            answers[number] = memories
+            if len(answers) == len(self.given) and not self._over:
+                self._write(mark, [answers[number] for number in range(len(self.given))])
+                del self._answers[mark]
 
-    def _write(self, memories: list[list[Any]]) -> None:
+    def _write(self, mark: Mark, memories: list[list[Any]]) -> None:
         assert self.path
         page = {
             "version": VERSION,
-            "next": self.mark,
+            "next": mark.start,
+            "last": mark.time,
             "began": self.run.began.isoformat(),
             "resumed": self.run.resumed,
             **_identity(self.run),
@@ -178,6 +189,8 @@ class Kept(Frames):
         """What the stage makes of the frames."""
         self.begun = False
         """Whether the stage has been given a frame."""
+        self._answered = 0
+        """How many marks it has answered to."""
 
     def begin(self, source: Source) -> int:
         start = self._keeper.open(source)
@@ -189,7 +202,7 @@ class Kept(Frames):
         return new
 
     def __iter__(self) -> Iterator[Frame]:
-        keeper, answered, locals_ = self._keeper, None, None
+        keeper, locals_ = self._keeper, None
         for frame in self._frames:
             if frame.index < keeper.start:
                 continue
@@ -197,9 +210,9 @@ class Kept(Frames):
                 self._restore()
                 self.begun = True
                 locals_ = Locals(self.made, [new for new, _ in self._memories]) if self.made else None
-            if keeper.mark is not None and frame.index >= keeper.mark != answered:
-                answered = keeper.mark
-                self._check(locals_)
+            while self._answered < len(keeper.marks) and frame.index >= keeper.marks[self._answered].start:
+                if not self._answered:
+                    self._check(locals_)
                 self.answer()
             yield frame
         if not self.begun:
@@ -210,8 +223,10 @@ class Kept(Frames):
         for _, settle in self._memories:
             if settle:
                 settle()
+        mark = self._keeper.marks[self._answered]
+        self._answered += 1
         try:
-            self._keeper.answer(self._number, [Writer().write(new) for new, _ in self._memories])
+            self._keeper.answer(mark, self._number, [Writer().write(new) for new, _ in self._memories])
         except NotPlainError as error:
             self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
 

@@ -6,18 +6,20 @@ import dataclasses
 import inspect
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from types import FrameType
 from typing import Any
 
 from fervid.pipeline.frame import Face, Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.memory import Writer
+from fervid.pipeline.output import Output
 from fervid.pipeline.record import Run
 
 DEPTH = 6
 """How deep a variable is looked into."""
-OTHERS = (Frames, Run, Source, type)
+OTHERS = (Frames, Run, Source, Output, type)
 """What belongs to the run and not to the stage."""
 
 
@@ -33,7 +35,7 @@ class Locals:
 
     def __init__(self, made: Any, kept: list[Any]) -> None:
         self._made, self._kept = made, kept
-        self._before = {name: self._print(value) for name, value in self._now().items()}
+        self._before = self._prints(self._now())
 
     def changed(self) -> list[str]:
         """Names of those that are not what they were.
@@ -41,8 +43,15 @@ class Locals:
         Raises:
             Held: one of them holds frames.
         """
-        now = self._now()
-        return [name for name, before in self._before.items() if name in now and self._print(now[name]) != before]
+        now = self._prints({name: value for name, value in self._now().items() if name in self._before})
+        return [name for name, print_ in now.items() if print_ != self._before[name]]
+
+    def _prints(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Something for each variable that differs where its contents do, all that is kept left out."""
+        writer = Writer()
+        for one in self._kept:
+            writer.write(one)
+        return {name: self._print(value, writer.seen) for name, value in variables.items()}
 
     def _now(self) -> dict[str, Any]:
         """Of all functions between the stage's generator and here that stand in the stage's module."""
@@ -56,24 +65,25 @@ class Locals:
             here = here.f_back
         return {name: value for name, value in found.items() if name != "self"}
 
-    def _print(self, value: Any, depth: int = 0) -> Any:
-        """Something that differs where the contents do."""
+    def _print(self, value: Any, kept: Collection[int], depth: int = 0) -> Any:
         import numpy as np
 
+        if id(value) in kept:
+            return None
         if isinstance(value, Frame | Face) and depth:
             raise Held
-        if depth > DEPTH or isinstance(value, (*OTHERS, Frame, Face)) or any(value is one for one in self._kept):
+        if depth > DEPTH or isinstance(value, (*OTHERS, Frame, Face)):
             return None
         if isinstance(value, str | int | float | bytes | bytearray):
             return value if not isinstance(value, bytearray) else bytes(value)
         if isinstance(value, np.ndarray):
             return value.shape, value.tobytes()
         if isinstance(value, Mapping):
-            return [(self._print(key, depth + 1), self._print(one, depth + 1)) for key, one in value.items()]
+            return [self._print(pair, kept, depth) for pair in value.items()]
         if isinstance(value, list | tuple | deque | AbstractSet):
-            return [self._print(one, depth + 1) for one in value]
+            return [self._print(one, kept, depth + 1) for one in value]
         if dataclasses.is_dataclass(value) or type(value).__module__ == self._made.gi_frame.f_globals["__name__"]:
-            return self._print(_fields(value), depth + 1)
+            return self._print(_fields(value), kept, depth + 1)
         return None
 
 

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import sys
 from collections import Counter, deque
-from collections.abc import Mapping, MutableMapping, MutableSet
+from collections.abc import Collection, Mapping, MutableMapping, MutableSet
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -24,6 +24,11 @@ class Writer:
     def __init__(self) -> None:
         self._written: dict[int, int] = {}
         self._alive: list[Any] = []
+
+    @property
+    def seen(self) -> Collection[int]:
+        """Identities of the objects that were written."""
+        return self._written.keys()
 
     def write(self, value: Any) -> Any:
         """Plain data.

@@ -50,14 +50,14 @@ class Csv(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         run, table = frames.run, Table(frames.facts, frames.run.title)
         lines = Lines(table.columns)
-        written = frames.keep(Written(), lines.sync)
+        written = frames.keep(lines.written, lines.sync)
         stream = iter(frames)
         frame = next(stream, None)
         if frame is None and not written.bytes:
             return
         made: Output | None = None
         try:
-            with run.output(self.path) as made, lines.to(made.part, written):
+            with run.output(self.path) as made, lines.to(made.part):
                 while frame is not None:
                     lines.append(table.rows(frame))
                     written.frames += 1
@@ -77,16 +77,16 @@ class Lines:
         self._columns = columns
         self._texts = [_text(column) for column in columns]
         self._file: io.FileIO | None = None
-        self._written = Written()
+        self.written = Written()
 
     @contextmanager
-    def to(self, path: Path, written: Written) -> Iterator[None]:
-        """Write there, from where `written` says on.
+    def to(self, path: Path) -> Iterator[None]:
+        """Write there, behind what was written before the run was resumed.
 
         Raises:
             OutputError: the file is not what was kept of it.
         """
-        self._written = written
+        written = self.written
         with path.open("r+b", buffering=0) as self._file:
             if path.stat().st_size < written.bytes:
                 raise OutputError(f"{path}: is shorter than when the run was kept; --restart begins anew")
@@ -117,7 +117,7 @@ class Lines:
         if added < len(data):
             self._file.truncate(self._file.tell() - added)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._written.bytes += added
+        self.written.bytes += added
 
 
 def _text(column: Column) -> Callable[[Any], str]:

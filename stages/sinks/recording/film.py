@@ -39,8 +39,8 @@ class Film:
     def __init__(self, suffix: str, quality: Quality) -> None:
         self.suffix, self.quality = suffix, quality
         self.pieces = Pieces()
-        self._unit = TICKS[quality.codec] // 1000
-        """Ticks a millisecond: pieces begin at whole ones, for Matroska knows no others."""
+        self._unit = TICKS[quality.codec] // 1000 if suffix == ".mkv" else 1
+        """Ticks at whose multiples pieces begin: Matroska knows no times between milliseconds."""
         self._made: Output | None = None
         self._run: Run | None = None
         self._encoder: Encoder | None = None
@@ -60,7 +60,7 @@ class Film:
     def write(self, image: NDArray[np.uint8], time: float) -> None:
         """Add a picture."""
         if self._encoder is None:
-            self._encoder = self._begin(image)
+            self._encoder = self._begin(image, time)
         self._encoder.write(image, time)
         self.pieces.last = self._encoder.last
 
@@ -88,13 +88,14 @@ class Film:
         if len(self.pieces.starts) > 1 and not left_as_it_is:
             self._join()
 
-    def _begin(self, image: NDArray[np.uint8]) -> Encoder:
+    def _begin(self, image: NDArray[np.uint8], time: float) -> Encoder:
         assert self._run
         assert self._run.source
         pieces = self.pieces
         if not pieces.width:
             pieces.height, pieces.width = image.shape[:2]
-        start = (pieces.last + 1) // self._unit * self._unit if pieces.starts else 0
+        tick = max(round(time * TICKS[self.quality.codec]), pieces.last + 1)
+        start = tick // self._unit * self._unit if pieces.starts else 0
         piece = self._piece(len(pieces.starts))
         size = pieces.width, pieces.height
         return Encoder(piece, self.suffix, *size, self._run.source, self.quality, start, pieces.last)
