@@ -178,10 +178,10 @@ class Kept(Frames):
     """Frames of a stage whose memory is kept."""
 
     def __init__(
-        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str
+        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str, home: str
     ) -> None:
         super().__init__(frames, run, facts)
-        self._keeper, self._name = keeper, name
+        self._keeper, self._name, self._home = keeper, name, home
         self._number = len(keeper.given)
         keeper.given.append(self)
         self._memories: list[tuple[Any, Callable[[], None] | None]] = []
@@ -253,7 +253,7 @@ class Kept(Frames):
         kept = self._keeper.memories[self._number]
         try:
             for (new, _), data in zip(self._memories, kept, strict=True):
-                Reader(new).fill(new, data)
+                Reader(self._home).fill(new, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{self._keeper.path}: what {self._name} kept cannot be read ({error}); --restart begins anew"

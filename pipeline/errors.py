@@ -90,7 +90,8 @@ class ConfigError(FervidError):
     exit_code = 2
 
     def __init__(self, *mistakes: str | Mistake) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
+        told = [str(one) for one in mistakes]
+        super().__init__("\n".join(told if len(told) == 1 else (one.partition("\n")[0] for one in told)))
         self.mistakes = tuple(one if isinstance(one, Mistake) else Mistake(one) for one in mistakes)
         """All that is wrong, in the order of the YAML."""
 

@@ -125,7 +125,7 @@ def _place(face: Face) -> Sequence[Cell]:
     return face.score, x1, y1, x2 - x1, y2 - y1
 
 
-FACES = _OfItself(
+FACES: Fact[Face] = _OfItself(
     "faces",
     "faces",
     (
@@ -137,7 +137,7 @@ FACES = _OfItself(
     ),
     cells=_place,
 )
-TRACKS = _OfItself(
+TRACKS: Fact[Face] = _OfItself(
     "faces.track",
     "face tracks",
     (

@@ -11,6 +11,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
+from fervid.pipeline.frame import Face, Frame
+
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -78,9 +80,10 @@ class Writer:
 class Reader:
     """Turns plain data back into objects of the classes that the stage's own modules name."""
 
-    def __init__(self, new: Any) -> None:
+    def __init__(self, home: str) -> None:
+        """`home` is the module of the stage: only classes that can be seen from there are made."""
         self._known: dict[int, Any] = {}
-        self._classes = {cls.__name__: cls for cls in _classes(type(new))}
+        self._classes = {cls.__name__: cls for cls in (Face, Frame, *_classes(home))}
 
     def read(self, data: Any) -> Any:
         """The object.
@@ -171,10 +174,10 @@ def _array(kind: str, shape: list[int], blob: str) -> Any:
     return np.frombuffer(base64.b64decode(blob), np.dtype(kind)).reshape(shape).copy()
 
 
-def _classes(cls: type) -> list[type]:
-    """A class, and the dataclasses and the like that can be seen from its module, and from theirs."""
-    found: dict[type, None] = {cls: None}
-    todo = [cls.__module__]
+def _classes(home: str) -> list[type]:
+    """The dataclasses and the like that can be seen from a module, and from those that they stand in."""
+    found: dict[type, None] = {}
+    todo = [home]
     seen: set[str] = set()
     while todo:
         module = todo.pop()

@@ -257,17 +257,22 @@ def show_stage(name: str, plugins: tuple[str, ...]) -> None:
 @app.command("new-stage")
 @click.argument("name")
 @click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to write.")
-def new_stage(name: str, folder: Path) -> None:
+@click.option(
+    "--column", metavar="NAME", help="Let it give each face a value, which is a column of this name in the CSV."
+)
+def new_stage(name: str, folder: Path, column: str | None) -> None:
     """Begin a stage of your own: NAME.py and its test, which passes at once."""
     from fervid.pipeline.terminal.scaffold import write
 
-    stage, test = write(name, folder)
+    stage, test = write(name, folder, column)
     click.echo(
         f"{stage} and {test} are written. Try them (pytest comes by `pip install pytest`):\n\n"
         f"  pytest {test}\n\nand use the stage in a YAML beside it:\n"
     )
     click.echo(
-        f"plugins: [{stage.name}]\nstages:\n  - demo\n  - detect\n  - {name}\n  - draw\n  - video: {{path: {name}.mp4}}"
+        f"plugins: [{stage.name}]\nstages:\n  - demo\n  - detect\n  - {name}\n"
+        + (f"  - draw: {{show: [{column}]}}\n  - csv: {{path: {name}.csv}}\n" if column else "  - draw\n")
+        + f"  - video: {{path: {name}.mp4}}"
     )
 
 

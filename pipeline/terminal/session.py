@@ -14,7 +14,7 @@ from fervid.pipeline.record import Run
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
 from fervid.pipeline.stage import in_vain
-from fervid.pipeline.terminal import progress
+from fervid.pipeline.terminal import progress, summary
 from fervid.pipeline.terminal.console import Stderr, messages
 
 log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
                 if isinstance(event, Result):
                     results.append(event)
                     if not quiet and (event.frames or not event.stopped):
-                        progress.finished(console, event)
+                        summary.finished(console, event)
         except KeyboardInterrupt:
             if not caught.number:
                 raise
             ended = {result.label for result in results}
             results += [Result(job.label, stopped=True) for job in jobs if job.label not in ended]
     if not quiet or any(result.error for result in results):
-        progress.batch_summary(console, results, out, perf_counter() - began)
+        summary.batch_summary(console, results, out, perf_counter() - began)
     return caught.exit_code or (SOME_FAILED if any(result.error for result in results) else 0)
 
 
@@ -69,16 +69,16 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
                     start = start or perf_counter() - began
                     bar.frame(frame, pipeline.run)
         except BaseException as error:
-            progress.written(console, pipeline.run)
+            summary.written(console, pipeline.run)
             _say_how_to_go_on(pipeline.run, console)
             if isinstance(error, KeyboardInterrupt) and caught.number:
                 return caught.exit_code
             raise
     run, seconds = pipeline.run, perf_counter() - began
     if run.source and not quiet:
-        progress.summary(console, run, seconds)
+        summary.summary(console, run, seconds)
     if pipeline.timings is not None:
-        progress.profile(console, pipeline.timings, run.tally.frames, start, seconds)
+        summary.profile(console, pipeline.timings, run.tally.frames, start, seconds)
     if run.interrupted or run.source is None:
         _say_how_to_go_on(run, console)
         return caught.exit_code
