@@ -17,6 +17,7 @@ import pytest
 
 from fervid.pipeline import EMOTIONS, Pipeline
 from fervid.pipeline.configuration import config
+from fervid.pipeline.configuration.overrides import setting
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -32,17 +33,32 @@ def shell_lines() -> list[str]:
     return [line.partition("#")[0].strip() for block in blocks("README.md", "") for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
-def test_the_stage_of_ones_own(page: str, tmp_path: Path) -> None:
-    (tmp_path / "largest.py").write_text(next(block for block in blocks(page, "python") if "@register" in block))
-    (tmp_path / "largest.yaml").write_text(next(block for block in blocks(page, "yaml") if "plugins:" in block))
-    fervid = Path(sys.executable).with_name("fervid")
-    ran = subprocess.run([fervid, "run", "largest.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
+def ran(page: str, name: str, folder: Path) -> str:
+    """Run the stage and the pipeline of a page; return what it said."""
+    (folder / f"{name}.py").write_text(next(block for block in blocks(page, "python") if "@register" in block))
+    (folder / f"{name}.yaml").write_text(next(block for block in blocks(page, "yaml") if "plugins:" in block))
+    command = [str(Path(sys.executable).with_name("fervid")), "run", f"{name}.yaml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_the_stage_of_ones_own(tmp_path: Path) -> None:
+    ran("README.md", "largest", tmp_path)
     with (tmp_path / "out" / "largest.csv").open() as file:
         faces = Counter(int(row["frame"]) for row in csv.DictReader(file) if row["score"])
     assert set(faces) == set(range(48))
     assert max(faces.values()) == 2
+
+
+def test_the_stage_with_a_fact_and_a_memory(tmp_path: Path) -> None:
+    said = ran("CONTRIBUTING.md", "speed", tmp_path)
+    assert "  moving    4 faces were followed" in said
+    assert "  speed     mean " in said
+    with (tmp_path / "out" / "speed.csv").open() as file:
+        speeds = [float(row["speed"]) for row in csv.DictReader(file) if row["speed"]]
+    assert len(speeds) > 100
+    assert max(speeds) < 10
 
 
 def test_the_stage_of_ones_own_is_15_lines() -> None:
@@ -54,7 +70,7 @@ def test_the_stage_of_ones_own_is_15_lines() -> None:
 def test_commands_name_pipelines_and_options_that_are_there(command: str) -> None:
     _, _, path, *words = shlex.split(command)
     given = [after for word, after in pairwise(words) if word == "--set"]
-    assert config.load(ROOT / path, dict(map(config.setting, given))).build()
+    assert config.load(ROOT / path, dict(map(setting, given))).build()
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("README.md", "yaml") if block.startswith("stages:")])
@@ -69,7 +85,8 @@ def test_make_targets_are_there() -> None:
 
 def test_the_columns_are_those_of_the_csv(tmp_path: Path) -> None:
     path = tmp_path / "demo.csv"
-    for _ in Pipeline.parse(f"stages:\n- demo: {{frames: 2}}\n- csv: {{path: '{path}'}}\n"):
+    chain = "stages: [demo: {frames: 2}, detect, track, quality, emotions, smooth, csv]"
+    for _ in Pipeline.parse(chain, {"csv.path": path}):
         pass
     table = README.partition("## The CSV")[2].partition("\n## ")[0]
     table = table.replace("`angry_smooth` ... `neutral_smooth`", " ".join(f"`{label}_smooth`" for label in EMOTIONS))
