@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +23,9 @@ from fervid.pipeline.fact import Fact
 from fervid.pipeline.forgotten import Held, Locals
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.identity import differences, identity
 from fervid.pipeline.memory import NotPlainError, Reader, Writer
-from fervid.pipeline.output import made, resolve, write
-from fervid.pipeline.provenance import fingerprint, trust
+from fervid.pipeline.output import KEPT, made, resolve, write
 from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
@@ -99,12 +99,12 @@ class Keeper:
         self.path = _page(resolve(self.outputs[0], self.run))
         if not self.wish.resume:
             return 0
-        found = next(iter(sorted(made(self.outputs[0], self.run, ".resume"), key=os.path.getmtime)[-1:]), None)
+        found = next(iter(sorted(made(self.outputs[0], self.run, KEPT), key=os.path.getmtime)[-1:]), None)
         page = _read(found) if found else None
         if found is None or page is None:
             self._end_where_all_is_whole()
             return 0
-        if odd := _differences(page, self.run):
+        if odd := differences(page, self.run):
             if self.wish.restart:
                 found.unlink()
                 return 0
@@ -124,7 +124,7 @@ class Keeper:
         for path in filter(None, there):
             beside = path.with_name(f"{path.name}.json")
             page = json.loads(beside.read_bytes()) if beside.is_file() else None
-            if page and (odd := _differences(page, self.run)):
+            if page and (odd := differences(page, self.run)):
                 raise ConfigError(f"{path}: is the whole output of another run: {odd}; --restart begins anew")
         raise Whole(f"{there[0]}: is whole already; nothing is left to do")
 
@@ -155,7 +155,7 @@ class Keeper:
             "last": mark.time,
             "began": self.run.began.isoformat(),
             "resumed": self.run.resumed,
-            **_identity(self.run),
+            **identity(self.run),
             "memories": memories,
         }
         write(self.path, json.dumps(page).encode(), sync=True)
@@ -261,12 +261,7 @@ class Kept(Frames):
 
 
 def _page(path: Path) -> Path:
-    return path.with_name(f"{path.name}.resume")
-
-
-def _identity(run: Run) -> dict[str, Any]:
-    path = run.source.path if run.source else None
-    return {"config": run.config, "notes": run.notes, "input": fingerprint(path) if path else None}
+    return path.with_name(f"{path.name}{KEPT}")
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -281,34 +276,3 @@ def _read(path: Path) -> dict[str, Any] | None:
         return dict(page)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); remove it, or --restart begins anew") from None
-
-
-def _differences(page: Mapping[str, Any], run: Run) -> str:
-    """What is not as it was, in words; nothing where all is."""
-    path = run.source.path if run.source else None
-    if path and page.get("input") and "size" in page["input"]:
-        trust(path, page["input"])
-    told = list(_options(page["config"], json.loads(json.dumps(run.config))))
-    notes = page.get("notes", page)
-    told += [f"other {key}" for key, note in run.notes.items() if key in notes and notes[key] != _plain(note)]
-    then = (page.get("input") or {}).get("sha256")
-    if path and then and fingerprint(path)["sha256"] != then:
-        told.append(f"{path.name} has changed")
-    return ", ".join(told)
-
-
-def _plain(note: Any) -> Any:
-    return json.loads(json.dumps(note))
-
-
-def _options(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    chains = [[name for stage in chain for name in stage] for chain in (then, now)]
-    if chains[0] != chains[1]:
-        yield f"its stages were {', '.join(chains[0])}"
-        return
-    for before, after in zip(then, now, strict=True):
-        for name, options in before.items():
-            for option in {**options, **after[name]}:
-                was, is_ = options.get(option), after[name].get(option)
-                if was != is_:
-                    yield f"{name}.{option} was {json.dumps(was)} and is {json.dumps(is_)}"

@@ -20,6 +20,8 @@ from fervid.pipeline.frame import Source
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
 EVERYWHERE = ("name", "time")
 """Placeholders of every path template: the input's name, and when it was opened."""
+KEPT = ".resume"
+"""What follows the name of an output, in the name of the file that a stopped run goes on from."""
 LONGEST = 200
 """Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
@@ -107,6 +109,8 @@ def output(path: Path, run: Writer) -> Iterator[Output]:
     assert source
     made = Output(path, part)
     with _held(path, part, source):
+        if not run.resumable:
+            path.with_name(f"{path.name}{KEPT}").unlink(missing_ok=True)  # its file is written anew
         try:
             yield made
         except BaseException as error:
