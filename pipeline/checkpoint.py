@@ -12,19 +12,15 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from fervid.pipeline.errors import ConfigError, FervidError
-from fervid.pipeline.fact import Fact
-from fervid.pipeline.forgotten import Held, Locals
 from fervid.pipeline.frame import Frame, Source
-from fervid.pipeline.frames import Frames
 from fervid.pipeline.identity import differences, identity
-from fervid.pipeline.memory import NotPlainError, Reader, Writer
 from fervid.pipeline.output import KEPT, made, resolve, write
 from fervid.pipeline.record import Run
 
@@ -72,8 +68,8 @@ class Keeper:
     wish: Wish
     outputs: Sequence[str]
     """Path templates of the chain, first to last."""
-    given: list[Kept] = field(default_factory=list)
-    """Those who answer to a mark, in the order of the chain."""
+    begun: list[bool] = field(default_factory=list)
+    """Of each that answers to a mark, in the order of the chain, whether it has been given a frame."""
     marks: list[Mark] = field(default_factory=list)
     """At which all shall answer, in order."""
     start: int = 0
@@ -143,8 +139,8 @@ class Keeper:
         with self._turn:
             answers = self._answers.setdefault(mark, {})
             answers[number] = memories
-            if len(answers) == len(self.given) and not self._over:
-                self._write(mark, [answers[number] for number in range(len(self.given))])
+            if len(answers) == len(self.begun) and not self._over:
+                self._write(mark, [answers[number] for number in range(len(self.begun))])
                 del self._answers[mark]
 
     def _write(self, mark: Mark, memories: list[list[Any]]) -> None:
@@ -172,92 +168,6 @@ class Keeper:
         """The outputs are whole: nothing needs to be kept."""
         if self.path and self.wish != Wish():
             self.path.unlink(missing_ok=True)
-
-
-class Kept(Frames):
-    """Frames of a stage whose memory is kept."""
-
-    def __init__(
-        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str, home: str
-    ) -> None:
-        super().__init__(frames, run, facts)
-        self._keeper, self._name, self._home = keeper, name, home
-        self._number = len(keeper.given)
-        keeper.given.append(self)
-        self._memories: list[tuple[Any, Callable[[], None] | None]] = []
-        self.made: Generator[Frame] | None = None
-        """What the stage makes of the frames."""
-        self.begun = False
-        """Whether the stage has been given a frame."""
-        self._answered = 0
-        """How many marks it has answered to."""
-
-    def begin(self, source: Source) -> int:
-        start = self._keeper.open(source)
-        self._restore()
-        return start
-
-    def keep(self, new: M, settle: Callable[[], None] | None = None) -> M:
-        self._memories.append((new, settle))
-        return new
-
-    def __iter__(self) -> Iterator[Frame]:
-        keeper, locals_ = self._keeper, None
-        for frame in self._frames:
-            if frame.index < keeper.start:
-                continue
-            if not self.begun:
-                self._restore()
-                self.begun = True
-                locals_ = Locals(self.made, [new for new, _ in self._memories]) if self.made else None
-            while self._answered < len(keeper.marks) and frame.index >= keeper.marks[self._answered].start:
-                if not self._answered:
-                    self._check(locals_)
-                self.answer()
-            yield frame
-        if not self.begun:
-            self._restore()
-
-    def answer(self) -> None:
-        """Write down what the stage remembers."""
-        for _, settle in self._memories:
-            if settle:
-                settle()
-        mark = self._keeper.marks[self._answered]
-        self._answered += 1
-        try:
-            self._keeper.answer(mark, self._number, [Writer().write(new) for new, _ in self._memories])
-        except NotPlainError as error:
-            self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
-
-    def _check(self, locals_: Locals | None) -> None:
-        """Whether the stage remembers or holds what it does not keep.
-
-        Raises:
-            ConfigError: it holds frames back.
-        """
-        held = f"{self._name}: holds frames back without keeping them, so --checkpoint cannot be used with it"
-        behind = self._keeper.given[self._number + 1 :]
-        if behind and not behind[0].begun and not self._memories:
-            raise ConfigError(held)
-        try:
-            names = locals_.changed() if locals_ else []
-        except Held:
-            raise ConfigError(held) from None
-        if names:
-            self._keeper.give_up(f"{self._name}: remembers in {', '.join(names)}, without frames.keep(...)")
-
-    def _restore(self) -> None:
-        if not self._keeper.start:
-            return
-        kept = self._keeper.memories[self._number]
-        try:
-            for (new, _), data in zip(self._memories, kept, strict=True):
-                Reader(self._home).fill(new, data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"{self._keeper.path}: what {self._name} kept cannot be read ({error}); --restart begins anew"
-            ) from error
 
 
 def _page(path: Path) -> Path:

@@ -11,12 +11,13 @@ from time import perf_counter
 from typing import Any
 
 from fervid.pipeline.buffer import hand_over
-from fervid.pipeline.checkpoint import Keeper, Kept, Wish
+from fervid.pipeline.checkpoint import Keeper, Wish
 from fervid.pipeline.configuration import config, options, order
 from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.fact import LIVE, Fact
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import written

@@ -1,0 +1,101 @@
+"""Frames on their way into a stage whose memory is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from fervid.pipeline.checkpoint import Keeper
+from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.fact import Fact
+from fervid.pipeline.forgotten import Held, Locals
+from fervid.pipeline.frame import Frame, Source
+from fervid.pipeline.frames import Frames
+from fervid.pipeline.memory import NotPlainError, Reader, Writer
+from fervid.pipeline.record import Run
+
+M = TypeVar("M")
+
+
+class Kept(Frames):
+    """Frames of a stage whose memory is kept."""
+
+    def __init__(
+        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str, home: str
+    ) -> None:
+        super().__init__(frames, run, facts)
+        self._keeper, self._name, self._home = keeper, name, home
+        self._number = len(keeper.begun)
+        keeper.begun.append(False)
+        self._memories: list[tuple[Any, Callable[[], None] | None]] = []
+        self.made: Generator[Frame] | None = None
+        """What the stage makes of the frames."""
+        self._answered = 0
+        """How many marks it has answered to."""
+
+    def begin(self, source: Source) -> int:
+        start = self._keeper.open(source)
+        self._restore()
+        return start
+
+    def keep(self, new: M, settle: Callable[[], None] | None = None) -> M:
+        self._memories.append((new, settle))
+        return new
+
+    def __iter__(self) -> Iterator[Frame]:
+        keeper, locals_ = self._keeper, None
+        for frame in self._frames:
+            if frame.index < keeper.start:
+                continue
+            if not keeper.begun[self._number]:
+                self._restore()
+                keeper.begun[self._number] = True
+                locals_ = Locals(self.made, [new for new, _ in self._memories]) if self.made else None
+            while self._answered < len(keeper.marks) and frame.index >= keeper.marks[self._answered].start:
+                if not self._answered:
+                    self._check(locals_)
+                self.answer()
+            yield frame
+        if not keeper.begun[self._number]:
+            self._restore()
+
+    def answer(self) -> None:
+        """Write down what the stage remembers."""
+        for _, settle in self._memories:
+            if settle:
+                settle()
+        mark = self._keeper.marks[self._answered]
+        self._answered += 1
+        try:
+            self._keeper.answer(mark, self._number, [Writer().write(new) for new, _ in self._memories])
+        except NotPlainError as error:
+            self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
+
+    def _check(self, locals_: Locals | None) -> None:
+        """Whether the stage remembers or holds what it does not keep.
+
+        Raises:
+            ConfigError: it holds frames back.
+        """
+        held = f"{self._name}: holds frames back without keeping them, so --checkpoint cannot be used with it"
+        behind = self._keeper.begun[self._number + 1 :]
+        if behind and not behind[0] and not self._memories:
+            raise ConfigError(held)
+        try:
+            names = locals_.changed() if locals_ else []
+        except Held:
+            raise ConfigError(held) from None
+        if names:
+            self._keeper.give_up(f"{self._name}: remembers in {', '.join(names)}, without frames.keep(...)")
+
+    def _restore(self) -> None:
+        if not self._keeper.start:
+            return
+        kept = self._keeper.memories[self._number]
+        try:
+            for (new, _), data in zip(self._memories, kept, strict=True):
+                Reader(self._home).fill(new, data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"{self._keeper.path}: what {self._name} kept cannot be read ({error}); --restart begins anew"
+            ) from error
