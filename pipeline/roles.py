@@ -24,6 +24,9 @@ class Writes:
     placeholders: tuple[str, ...] = ()
     """What it may hold in braces beside `{name}` and `{time}`."""
 
+    def __init__(self, *placeholders: str) -> None:
+        object.__setattr__(self, "placeholders", placeholders)
+
 
 @dataclass(frozen=True)
 class Shows:

@@ -6,16 +6,16 @@ clip, moved as the oval is moved, so the truth is exact by construction and the 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fervid.pipeline import Frame, Pipeline, Source, Stage, register
+from fervid.pipeline import FRAMES, Frame, Frames, Pipeline, Source, Stage, register
 from fervid.pipeline.frame import Box, Face
 from fervid.stages.faces.detect import Detect
 from fervid.stages.faces.track import Track
@@ -100,10 +100,10 @@ class Crowd(Stage):
     """Standard deviation of the camera's movement in pixels."""
     seed: int = 0
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-    gives: ClassVar[frozenset[str]] = frozenset({"frames"})
+    needs = ()
+    gives = (FRAMES,)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame, _ in self.shots():
             yield frame
 
@@ -272,7 +272,7 @@ def detections(crowd: Crowd) -> list[Shot]:
             truths.append(truth)
             yield frame
 
-    found = Detect(min_score=0.5).run(frames())
+    found = Detect(min_score=0.5).run(Frames(frames()))
     return [Shot(frame.time, frame.image, frame.faces, truths[frame.index]) for frame in found]
 
 
@@ -283,7 +283,7 @@ def tracked(shots: list[Shot], **options: float) -> Tracks:
         Frame(index, shot.time, shot.image, source, [replace(face) for face in shot.faces])
         for index, shot in enumerate(shots)
     )
-    return [[(face.track or 0, face.box) for face in frame.faces] for frame in Track(**options).run(frames)]
+    return [[(face.track or 0, face.box) for face in frame.faces] for frame in Track(**options).run(Frames(frames))]
 
 
 def plain_iou(shots: list[Shot]) -> Tracks:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from fervid.pipeline import Face, Frame, Source, Stage, register
+from fervid.models.reading import Emotion
+from fervid.pipeline import FACES, FRAMES, LIVE, Face, Frame, Frames, Reads, Source, Stage, Writes, register
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.output import output, resolve
+from fervid.stages.faces.emotions import EMOTION
 
 EVENTS: list[str] = []
 """What stages did, in order."""
@@ -28,7 +29,7 @@ EVENTS: list[str] = []
 class ProbeSource(Stage):
     """Frames with one face each, made of nothing; a file that begins with `bad` cannot be read."""
 
-    path: str | None = None
+    path: Annotated[str | None, Reads()] = None
     """A file whose stem becomes the source's name."""
     frames: Annotated[int, Ge(0)] = 10
     """How many."""
@@ -36,14 +37,13 @@ class ProbeSource(Stage):
     """Seconds before each frame."""
     damaged: int = 0
     """Packets that were lost."""
-    cut: str | None = None
+    cut: Literal["interrupted", "truncated", "disconnected"] | None = None
     """Why the input ends early."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    input = "path"
+    needs = ()
+    gives = (FRAMES, FACES, EMOTION)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         path = Path(self.path) if self.path else None
         if path and not path.is_file():
             raise InputError(f"{path}: no such file")
@@ -51,7 +51,8 @@ class ProbeSource(Stage):
             raise InputError(f"{path}: not a video")
         source = Source(path.stem if path else "probe", 8, 8, fps=10, path=path, length=self.frames)
         yield from _frames(source, self.frames, self.delay)
-        source.damaged, source.cut = self.damaged, source.cut or self.cut
+        lost = frames.run.lost
+        lost.damaged, lost.cut = self.damaged, lost.cut or self.cut
 
 
 @register("probe_camera")
@@ -64,14 +65,13 @@ class ProbeCamera(Stage):
     silent_after: int = 1_000_000
     """Frames before it falls silent for ten seconds, or until the run ends."""
 
-    needs = frozenset()
-    gives = frozenset({"frames"})
-    live = True
+    needs = ()
+    gives = (FRAMES, LIVE, FACES, EMOTION)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         source = Source("camera", 8, 8, live=True)
         yield from _frames(source, self.silent_after, self.delay)
-        source.stopping.wait(10)
+        frames.run.stopping.wait(10)
 
 
 def _frames(source: Source, count: int, delay: float) -> Generator[Frame]:
@@ -80,7 +80,8 @@ def _frames(source: Source, count: int, delay: float) -> Generator[Frame]:
     try:
         for index in range(count):
             time.sleep(delay)
-            face = Face((0, 0, 4, 4), 0.9, track=1, emotion="happy" if index % 4 else "sad")
+            face = Face((0, 0, 4, 4), 0.9, track=1)
+            face[EMOTION] = Emotion("happy" if index % 4 else "sad", 0.9)
             yield Frame(index, index / 10, image, source, faces=[face])
     finally:
         EVENTS.append("close source")
@@ -96,12 +97,12 @@ class ProbePass(Stage):
     delay: float = 0.0
     """Seconds a frame."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         EVENTS.append(f"open {self.name_of_it}")
         try:
             for frame in frames:
                 time.sleep(self.delay)
-                frame.source.provenance.setdefault("threads", {})[self.name_of_it] = threading.get_ident()
+                frames.run.notes.setdefault("threads", {})[self.name_of_it] = threading.get_ident()
                 yield frame
         finally:
             EVENTS.append(f"close {self.name_of_it}")
@@ -120,7 +121,7 @@ class ProbeApart(ProbePass):
 class ProbeSlowStart(Stage):
     """Takes long to begin, as what loads a model does."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         time.sleep(0.3)
         yield from frames
 
@@ -130,7 +131,7 @@ class ProbeSlowStart(Stage):
 class ProbeSlowEnd(Stage):
     """Takes long to end, as what joins the sound to a video does."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         yield from frames
         time.sleep(2)
 
@@ -147,7 +148,7 @@ class ProbeFault(Stage):
     only: str = ""
     """Name of the source that it fails for; all if empty."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             if frame.index == self.at and self.only in {"", frame.source.name}:
                 self._fail()
@@ -173,20 +174,17 @@ class ProbeFault(Stage):
 class ProbeSink(Stage):
     """Writes one flushed line a frame."""
 
-    path: str
+    path: Annotated[str, Writes()]
     """Where to."""
 
-    output = "path"
-
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
-        frames = iter(frames)
-        first = next(frames, None)
-        if first is None:
+    def run(self, frames: Frames) -> Generator[Frame]:
+        stream = iter(frames)
+        frame = next(stream, None)
+        if frame is None:
             return
-        with output(resolve(self.path, first.source), first.source) as path, path.open("w") as file:
-            frame: Frame | None = first
+        with frames.run.output(self.path) as made, made.part.open("w") as file:
             while frame is not None:
                 file.write(f"{frame.index}\n")
                 file.flush()
                 yield frame
-                frame = next(frames, None)
+                frame = next(stream, None)

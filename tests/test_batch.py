@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fervid.pipeline.batch import plan as batch
-from fervid.pipeline.terminal.cli import app
 from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.terminal.cli import app
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
 SINK = "- probe_sink: {path: 'out/{name}.txt'}\n"

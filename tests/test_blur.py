@@ -1,6 +1,6 @@
 """Hidden faces: none is found again, nothing else is touched, and what is left is too little to undo."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,10 +8,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from fervid.pipeline import Pipeline
-from fervid.pipeline.frame import Box, Face, Frame, Source
+from fervid.pipeline import Face, Frame, Frames, Pipeline, Source, Stage, register
 from fervid.pipeline.configuration.options import build
-from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.frame import Box
 from fervid.stages.faces.blur import BLOCKS, Blur
 
 METHODS = ("pixelate", "gaussian", "fill")
@@ -25,7 +24,7 @@ class Remember(Stage):
 
     before = []  # noqa: RUF012
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             self.before.append((frame.image.copy(), list(frame.faces)))
             yield frame
@@ -39,7 +38,7 @@ def hide(
     image: np.ndarray, box: Box, method: str, margin: float = 0.5, status: Literal["detected", "predicted"] = "detected"
 ) -> np.ndarray:
     frame = Frame(0, 0.0, image, Source("given", 8, 8), [Face(box, 0.9, status=status)])
-    ((frame),) = build(Blur, {"method": method, "margin": margin}).run([frame])
+    ((frame),) = build(Blur, {"method": method, "margin": margin}).run(Frames([frame]))
     return frame.image
 
 

@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner, Result
 from tiny import saved
 
+from fervid.pipeline.stage import stages
 from fervid.pipeline.terminal.cli import app
-from fervid.pipeline.stage import names
 
 ROOT = Path(__file__).parents[1]
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -29,9 +29,9 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), prog_name="fervid")
 
 
-def written(folder: Path, stages: str, name: str = "a.yaml") -> str:
+def written(folder: Path, chain: str, name: str = "a.yaml") -> str:
     path = folder / name
-    path.write_text(f"plugins: [{PROBES}]\nstages:\n{stages}")
+    path.write_text(f"plugins: [{PROBES}]\nstages:\n{chain}")
     return str(path)
 
 
@@ -214,7 +214,7 @@ class TestLooking:
     def test_stages_list_names_all(self) -> None:
         done = call("stages", "list", "--plugin", PROBES)
         listed = [line.split()[0] for line in done.output.splitlines() if line.startswith("  ")]
-        assert sorted(listed) == names()
+        assert sorted(listed) == stages.names()
         assert "  demo           Try a pipeline without a camera or a video" in done.output
         assert "plugins\n" in done.output
 
@@ -229,7 +229,7 @@ class TestLooking:
         self, value: str, reason: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         broken = metadata.EntryPoints([metadata.EntryPoint("broken_one", value, "fervid.stages")])
-        monkeypatch.setattr("fervid.pipeline.stage.entry_points", broken.select)
+        monkeypatch.setattr("fervid.pipeline.registry.entry_points", broken.select)
         for command in (["stages", "list"], ["schema"]):
             done = call(*command)
             assert done.exit_code == 0
@@ -255,7 +255,7 @@ class TestLooking:
         assert "one of your own needs --plugin FILE" in done.output
 
     def test_every_stage_can_be_shown(self) -> None:
-        for name in names():
+        for name in stages.names():
             done = call("stages", "show", name)
             assert done.exit_code == 0
             assert done.output.startswith(f"{name}: ")

@@ -8,29 +8,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fervid.pipeline import EMOTIONS, Face, Frame, Pipeline, Source
+from fervid.models.reading import Emotion
+from fervid.pipeline import EMOTIONS, FACES, TRACKS, Face, Frame, Frames, Pipeline, Run, Source
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.frame import Quality
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
+from fervid.stages.faces.quality import QUALITY, Measures
+from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.sinks.csv import Csv
 
+FACTS = (FACES, TRACKS, EMOTION, PROBABILITIES, SMOOTHED, QUALITY)
 HEADER = (
-    "source,frame,time_s,wall_time,face_id,status,score,x,y,w,h,quality,emotion,confidence,"
+    "source,frame,time_s,wall_time,score,x,y,w,h,face_id,status,emotion,confidence,"
     "angry,disgust,fear,happy,sad,surprise,neutral,"
     "angry_smooth,disgust_smooth,fear_smooth,happy_smooth,sad_smooth,surprise_smooth,neutral_smooth,"
-    "size,sharpness,brightness,yaw,pitch,roll"
+    "quality,size,sharpness,brightness,yaw,pitch,roll"
 )
 
 
-def write(path: Path, *frames: Frame) -> list[str]:
-    assert len(list(Csv(str(path)).run(frames))) == len(frames)
+def write(path: Path, *frames: Frame, run: Run | None = None) -> list[str]:
+    assert len(list(Csv(str(path)).run(given(frames, run)))) == len(frames)
     return path.read_text().splitlines()
+
+
+def given(frames: Iterable[Frame], run: Run | None = None) -> Frames:
+    """As they come to a csv behind all stages of faces."""
+    return Frames(frames, run, FACTS)
 
 
 def frame(*faces: Face, index: int = 0, time: float = 0.0, name: str = "talk") -> Frame:
@@ -39,16 +48,18 @@ def frame(*faces: Face, index: int = 0, time: float = 0.0, name: str = "talk") -
 
 def test_all_that_is_known_of_a_face_is_its_row(tmp_path: Path) -> None:
     scores = np.array([0.1, 0, 0, 0.7, 0.2, 0, 0], np.float32)
-    face = Face((1, 2, 11.5, 22), 0.98765, None, 3, "detected", scores, scores[::-1].copy(), "happy")
-    face.quality = Quality(40, 120.5, 0.5, -10, None, 2, 0.8)
+    face = Face((1, 2, 11.5, 22), 0.98765, None, 3, "detected")
+    face[PROBABILITIES], face[SMOOTHED] = scores, scores[::-1].copy()
+    face[EMOTION] = Emotion.of("happy", scores[::-1])
+    face[QUALITY] = Measures(0.8, 40, 120.5, 0.5, -10, None, 2)
     one = frame(face, index=7, time=1 / 3)
     one.wall_time = datetime(2026, 1, 2, 3, 4, 5, 678900, UTC)
     header, row = write(tmp_path / "a.csv", one)
     assert header == HEADER
     assert row == (
-        "talk,7,0.333333,2026-01-02T03:04:05.678+00:00,3,detected,0.9877,1.00,2.00,10.50,20.00,0.8000,happy,0.7000,"
+        "talk,7,0.333333,2026-01-02T03:04:05.678+00:00,0.9877,1.00,2.00,10.50,20.00,3,detected,happy,0.7000,"
         "0.1000,0.0000,0.0000,0.7000,0.2000,0.0000,0.0000,0.0000,0.0000,0.2000,0.7000,0.0000,0.0000,0.1000,"
-        "40.0000,120.5000,0.5000,-10.0000,,2.0000"
+        "0.8000,40.0000,120.5000,0.5000,-10.0000,,2.0000"
     )
 
 
@@ -66,7 +77,7 @@ def test_each_face_has_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a,b", '"', "=cmd()", "@x", "two\nlines", "é"])
 def test_a_name_stays_one_harmless_cell(tmp_path: Path, name: str) -> None:
     one = frame(name=name)
-    list(Csv(str(tmp_path / "a.csv")).run([one]))
+    list(Csv(str(tmp_path / "a.csv")).run(given([one])))
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         _, row = csv.reader(file)
     assert row[0].lstrip("'") == name.replace("\n", " ")
@@ -74,7 +85,7 @@ def test_a_name_stays_one_harmless_cell(tmp_path: Path, name: str) -> None:
 
 
 def test_rows_are_on_the_disk_before_the_next_frame(tmp_path: Path) -> None:
-    written = Csv(str(tmp_path / "a.csv")).run(frame(index=index) for index in range(3))
+    written = Csv(str(tmp_path / "a.csv")).run(given(frame(index=index) for index in range(3)))
     next(written)
     next(written)
     part = tmp_path / "a.csv.part"
@@ -85,13 +96,20 @@ def test_rows_are_on_the_disk_before_the_next_frame(tmp_path: Path) -> None:
 
 
 def test_the_page_says_what_and_from_what(tmp_path: Path) -> None:
-    for _ in Pipeline.parse("stages:\n  - demo: {frames: 3}\n  - csv", {"csv.path": str(tmp_path / "{name}.csv")}):
+    chain = "stages:\n  - demo: {frames: 3}\n  - detect: {range: short}\n  - csv"
+    for _ in Pipeline.parse(chain, {"csv.path": str(tmp_path / "{name}.csv")}):
         pass
     page = json.loads((tmp_path / "demo.csv.json").read_text())
     assert page["complete"] is True
     assert page["frames"] == 3
     assert page["labels"] == list(EMOTIONS)
-    assert ",".join(page["columns"]) == HEADER
+    assert ",".join(page["columns"]) == HEADER.partition(",face_id")[0]
+    assert page["columns"]["time_s"] == {
+        "meaning": "presentation time in the container; of a live source, since its first frame",
+        "unit": "s",
+        "type": "float",
+    }
+    assert page["columns"]["x"] == {"meaning": "left edge of the face", "unit": "pixels", "type": "float"}
     assert page["config"][0]["demo"]["frames"] == 3
     assert page["versions"]["fervid"]
 
@@ -113,7 +131,7 @@ def test_a_stopped_run_says_so(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="cannot be written: "):
-        list(Csv(str(tmp_path / "out" / "a.csv")).run([frame()]))
+        list(Csv(str(tmp_path / "out" / "a.csv")).run(given([frame()])))
 
 
 def test_threads_change_no_byte(tmp_path: Path) -> None:
@@ -128,32 +146,34 @@ def test_threads_change_no_byte(tmp_path: Path) -> None:
 
 
 def test_no_frame_leaves_no_file(tmp_path: Path) -> None:
-    assert list(Csv(str(tmp_path / "a.csv")).run([])) == []
+    assert list(Csv(str(tmp_path / "a.csv")).run(given([]))) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_number_that_rounds_to_zero_has_no_sign(tmp_path: Path) -> None:
     _, row = write(tmp_path / "a.csv", frame(Face((-0.001, -0.004, 2, 2), 0.5)))
-    assert row.split(",")[7:9] == ["0.00", "0.00"]
+    assert row.split(",")[5:7] == ["0.00", "0.00"]
 
 
 def test_the_page_knows_the_input_and_what_was_lost_of_it(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"a video")
-    one = frame()
-    one.source.path, one.source.damaged, one.source.cut = clip, 2, "truncated"
-    one.source.provenance["weights"] = {"sha256": "ab"}
-    write(tmp_path / "a.csv", one)
+    one, run = frame(), Run()
+    one.source = Source("talk", 4, 4, path=clip)
+    run.lost.damaged, run.lost.cut = 2, "truncated"
+    run.note("weights", {"sha256": "ab"})
+    write(tmp_path / "a.csv", one, run=run)
     page = json.loads((tmp_path / "a.csv.json").read_text())
     assert page["input"]["sha256"] == hashlib.sha256(b"a video").hexdigest()
     assert (page["complete"], page["input"]["damaged"], page["input"]["cut"]) == (False, 2, "truncated")
     assert page["weights"] == {"sha256": "ab"}
-    assert one.source.outputs == [tmp_path / "a.csv", tmp_path / "a.csv.json"]
+    assert run.outputs == [tmp_path / "a.csv", tmp_path / "a.csv.json"]
 
 
 def test_a_camera_has_no_end_so_stopping_it_is_a_good_one(tmp_path: Path) -> None:
     camera = Source("cam", 4, 4, live=True)
-    written = Csv(str(tmp_path / "a.csv")).run(Frame(n, n, np.zeros((4, 4, 3), np.uint8), camera) for n in range(9))
+    frames = (Frame(n, n, np.zeros((4, 4, 3), np.uint8), camera) for n in range(9))
+    written = Csv(str(tmp_path / "a.csv")).run(given(frames))
     next(written)
     written.close()
     assert json.loads((tmp_path / "a.csv.json").read_text())["complete"] is True
@@ -174,7 +194,7 @@ def test_a_full_disk_is_a_sentence_and_tears_no_row(small_disk: Path) -> None:
     source = Source("talk", 4, 4)
     frames = (Frame(n, n, np.zeros((4, 4, 3), np.uint8), source, [Face((0, 0, 1, 1), 0.5)]) for n in range(9999))
     with pytest.raises(OutputError, match=r"a\.csv: cannot be written: No space left on device"):
-        list(Csv(str(small_disk / "a.csv")).run(frames))
+        list(Csv(str(small_disk / "a.csv")).run(given(frames)))
     text = (small_disk / "a.partial.csv").read_text()
     assert text.endswith("\n")
     assert text.count("\n") > 200

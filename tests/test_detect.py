@@ -1,7 +1,7 @@
 """The detector on real faces."""
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fervid.pipeline import Face, Frame, Pipeline, Stage, register
+from fervid.pipeline import SPARSE, Face, Frame, Frames, Pipeline, Stage, register
 from fervid.pipeline.errors import ModelError
 from fervid.stages.faces.detection.both import Both, distinct
 
@@ -71,7 +71,7 @@ class Beside(Stage):
     x: int = 0
     y: int = 0
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             height, width = frame.image.shape[:2]
             frame.image = cv2.warpAffine(frame.image, np.float32([[1, 0, self.x], [0, 1, self.y]]), (width, height))
@@ -105,7 +105,7 @@ class FarAway(Stage):
     after: float = 0.0
     """Seconds until the small one is there."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         far: NDArray[np.uint8] | None = None
         for frame in frames:
             height, width = frame.image.shape[:2]
@@ -187,7 +187,7 @@ def test_of_two_boxes_on_one_face_the_surer_one_stays() -> None:
 
 def test_one_frame_in_so_many_is_searched() -> None:
     frames = list(Pipeline.parse(CHAIN, {"detect.every": 4}))
-    assert [frame.index for frame in frames if frame.searched] == [0, 4, 8]
+    assert [frame.index for frame in frames if not frame[SPARSE]] == [0, 4, 8]
     assert [frame.index for frame in frames if frame.faces] == [0, 4, 8]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fervid.pipeline import Frame, Pipeline, Source
+from fervid.pipeline import Frame, Frames, Pipeline, Run, Source
 from fervid.pipeline.errors import OutputError
 from fervid.stages.sinks.display import Display
 from fervid.stages.sinks.window.window import Window, reason
@@ -124,7 +124,7 @@ def test_nothing_is_asked_of_the_source_before_the_window_is_open(monkeypatch: p
         yield
 
     with pytest.raises(OutputError, match=r"could not connect to display :987|sudo apt-get install libsm6"):
-        next(Display().run(source()))
+        next(Display().run(Frames(source())))
 
 
 def test_missing_libraries_of_windows_are_named() -> None:
@@ -134,12 +134,12 @@ def test_missing_libraries_of_windows_are_named() -> None:
     assert reason(f"{connect}\nqt.qpa.plugin: {plugin}") == f" ({connect})"
 
 
-def until_it_stops(source: Source, act: Callable[[str], None], what: str) -> None:
+def until_it_stops(run: Run, act: Callable[[str], None], what: str) -> None:
     """Do it again and again in a thread, as a busy machine takes its time to open a window."""
 
     def repeat() -> None:
         for _ in range(100):
-            if source.stopping.wait(0.3):
+            if run.stopping.wait(0.3):
                 return
             act(what)
 
@@ -152,19 +152,20 @@ def picture(source: Source, moment: float, side: int = 100) -> Frame:
 
 def test_a_key_is_heard_while_no_frame_comes(screen: str) -> None:
     """As with a camera that hangs, and with a file whose next picture is an hour away."""
-    source = Source("cam", 100, 100, live=True)
+    source, run = Source("cam", 100, 100, live=True), Run()
 
     def hanging() -> Iterator[Frame]:
         yield picture(source, 0)
-        source.stopping.wait(60)
+        run.stopping.wait(60)
 
-    until_it_stops(source, press, "q")
-    assert len(list(Display("fervid test").run(hanging()))) == 1
-    assert source.stopping.is_set()
-    source = Source("slow", 100, 100)
-    until_it_stops(source, press, "q")
-    assert len(list(Display("fervid test").run([picture(source, 0), picture(source, 3600)]))) == 2
-    assert source.stopping.is_set()
+    until_it_stops(run, press, "q")
+    assert len(list(Display("fervid test").run(Frames(hanging(), run)))) == 1
+    assert run.stopping.is_set()
+    source, run = Source("slow", 100, 100), Run()
+    until_it_stops(run, press, "q")
+    frames = Frames([picture(source, 0), picture(source, 3600)], run)
+    assert len(list(Display("fervid test").run(frames))) == 2
+    assert run.stopping.is_set()
 
 
 def test_a_window_that_dies_is_a_sentence(screen: str) -> None:
@@ -177,20 +178,20 @@ def test_a_window_that_dies_is_a_sentence(screen: str) -> None:
 
 
 def test_closing_the_window_ends_the_run(screen: str) -> None:
-    source = Source("cam", 100, 100, live=True)
+    source, run = Source("cam", 100, 100, live=True), Run()
 
     def endless() -> Iterator[Frame]:
-        while not source.stopping.wait(0.02) and time.monotonic() < until:
+        while not run.stopping.wait(0.02) and time.monotonic() < until:
             yield picture(source, 0)
 
     until = time.monotonic() + 60
-    until_it_stops(source, close, screen)
-    assert list(Display("fervid test").run(endless()))
-    assert source.stopping.is_set()
+    until_it_stops(run, close, screen)
+    assert list(Display("fervid test").run(Frames(endless(), run)))
+    assert run.stopping.is_set()
 
 
 def test_a_slow_window_holds_nobody_up_and_large_pictures_are_made_smaller(screen: str) -> None:
     source = Source("cam", 3840, 2160, live=True)
     image = np.zeros((2160, 3840, 3), np.uint8)
     frames = [Frame(index, index / 30, image, source) for index in range(30)]
-    assert list(Display().run(frames)) == frames
+    assert list(Display().run(Frames(frames))) == frames

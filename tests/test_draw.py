@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fervid.pipeline import EMOTIONS, Face, Frame, Pipeline, Source
+from fervid.models.reading import Emotion
+from fervid.pipeline import EMOTIONS, Face, Frame, Frames, Pipeline, Source
 from fervid.pipeline.errors import ConfigError
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
+from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.sinks.draw import Draw
-from fervid.stages.sinks.drawing.colors import EMOTION
+from fervid.stages.sinks.drawing.colors import OF_EMOTION
 from fervid.stages.sinks.drawing.layout import choose, label_places, panel_places, strip_place
 
 GREY = 120
@@ -20,8 +23,10 @@ def scores(**known: float) -> NDArray[np.float32]:
 
 def face(*box: float, track: int | None = 1, **known: float) -> Face:
     known = known or {"happy": 0.5, "sad": 0.25, "neutral": 0.25}
-    label = max(known, key=lambda name: known[name])
-    return Face((box[0], box[1], box[2], box[3]), 0.9, None, track, "detected", scores(**known), emotion=label)
+    label, read = max(known, key=lambda name: known[name]), scores(**known)
+    made = Face((box[0], box[1], box[2], box[3]), 0.9, track=track)
+    made[PROBABILITIES], made[EMOTION] = read, Emotion.of(label, read)
+    return made
 
 
 def paint(*faces: Face, size: tuple[int, int] = (640, 360), **options: object) -> Image:
@@ -34,7 +39,7 @@ def film(pictures: list[list[Face]], size: tuple[int, int] = (640, 360), **optio
         Frame(index, index / 10, np.full((size[1], size[0], 3), GREY, np.uint8), source, faces)
         for index, faces in enumerate(pictures)
     )
-    return [frame.image for frame in Draw(**options).run(frames)]  # type: ignore[arg-type]
+    return [frame.image for frame in Draw(**options).run(Frames(frames))]  # type: ignore[arg-type]
 
 
 def count(image: Image, color: tuple[int, int, int]) -> int:
@@ -57,10 +62,10 @@ def test_a_picture_without_faces_is_left_alone() -> None:
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_the_box_has_the_colour_of_the_emotion(emotion: str) -> None:
     one = face(200, 100, 320, 220)
-    one.emotion = emotion
+    one[EMOTION] = Emotion.of(emotion, scores())
     image = paint(one)
     for y, x in ((100, 260), (219, 260), (160, 200), (160, 319)):
-        assert tuple(image[y, x]) == EMOTION[emotion]
+        assert tuple(image[y, x]) == OF_EMOTION[emotion]
     assert not changed(image)[106:214, 206:314].any()
 
 
@@ -92,15 +97,15 @@ def test_a_bar_is_as_long_as_its_probability(height: int) -> None:
     full, half = (
         paint(face(*box, angry=1 - sad, sad=sad), size=(height * 16 // 9, height), color="track") for sad in (1.0, 0.5)
     )
-    assert count(half, EMOTION["sad"]) == pytest.approx(count(full, EMOTION["sad"]) / 2, rel=0.05)
-    assert count(full, EMOTION["sad"]) > 200 * unit**1.5
-    assert count(full, EMOTION["angry"]) < 100 * unit
+    assert count(half, OF_EMOTION["sad"]) == pytest.approx(count(full, OF_EMOTION["sad"]) / 2, rel=0.05)
+    assert count(full, OF_EMOTION["sad"]) > 200 * unit**1.5
+    assert count(full, OF_EMOTION["angry"]) < 100 * unit
 
 
 def test_the_steadied_probabilities_are_shown_if_there_are() -> None:
     one = face(200, 100, 320, 220, angry=1.0)
-    one.smoothed = scores(sad=1.0)
-    assert count(paint(one, color="track"), EMOTION["sad"]) > 200
+    one[SMOOTHED] = scores(sad=1.0)
+    assert count(paint(one, color="track"), OF_EMOTION["sad"]) > 200
 
 
 def test_bars_and_scores_can_be_left_out() -> None:
@@ -113,7 +118,7 @@ def test_bars_and_scores_can_be_left_out() -> None:
 def test_keypoints_are_marked() -> None:
     one = face(200, 100, 320, 220)
     one.keypoints = np.array([[230, 140], [290, 140], [260, 165], [260, 190], [205, 145], [315, 145]], np.float32)
-    assert tuple(paint(one, keypoints=True)[165, 260]) == EMOTION["happy"]
+    assert tuple(paint(one, keypoints=True)[165, 260]) == OF_EMOTION["happy"]
     assert tuple(paint(one)[165, 260]) == (GREY,) * 3
 
 
@@ -131,7 +136,7 @@ def test_no_face_is_covered_in_a_crowd() -> None:
     image = paint(*(face(*box, track=number) for number, box in enumerate(boxes)))
     for x1, y1, x2, y2 in boxes:
         assert not changed(image)[y1 + 6 : y2 - 6, x1 + 6 : x2 - 6].any()
-        assert tuple(image[y2 + 5, x1 + 10]) == EMOTION["happy"]
+        assert tuple(image[y2 + 5, x1 + 10]) == OF_EMOTION["happy"]
 
 
 def test_stacked_bars_stay_for_a_second_so_that_nothing_flickers() -> None:

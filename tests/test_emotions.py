@@ -3,9 +3,10 @@
 import csv
 import subprocess
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from tiny import saved
 from fervid.models.card import Calibration
 from fervid.models.crop import Framing, crop
 from fervid.models.runtime import open_classifier
-from fervid.pipeline import Pipeline
+from fervid.pipeline import CHANGED, EMOTIONS, FACES, Face, Frame, Frames, Pipeline, Stage, register
 from fervid.pipeline.errors import ConfigError, ModelError
-from fervid.pipeline.frame import EMOTIONS, Box, Face, Frame
-from fervid.pipeline.stage import Stage, find, register
+from fervid.pipeline.frame import Box
+from fervid.pipeline.stage import stages
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
 
 
 @register("given_faces")
@@ -28,9 +30,9 @@ class GivenFaces(Stage):
 
     faces: int = 3
 
-    gives = frozenset({"faces"})
+    gives = (FACES,)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         boxes = (100.0, 60.0, 260.0, 220.0), (300.0, 100.0, 400.0, 200.0), (450.0, 100.0, 550.0, 200.0)
         for frame in frames:
             frame.faces = [Face(box, 0.9, eyes_of(box)) for box in boxes[: self.faces]]
@@ -45,7 +47,23 @@ def eyes_of(box: Box) -> NDArray[np.float32]:
 
 
 def run(text: str, frames: int = 2, faces: int = 3) -> list[Frame]:
-    return list(Pipeline.parse(f"stages:\n- demo: {{frames: {frames}}}\n- given_faces: {{faces: {faces}}}\n{text}"))
+    return list(chain(text, frames, faces))
+
+
+def chain(text: str, frames: int = 2, faces: int = 3) -> Pipeline:
+    return Pipeline.parse(f"stages:\n- demo: {{frames: {frames}}}\n- given_faces: {{faces: {faces}}}\n{text}")
+
+
+def weights(text: str) -> dict[str, Any]:
+    """What the run notes of the network."""
+    pipeline = chain(text, 1)
+    list(pipeline)
+    return dict(pipeline.run.notes["weights"])
+
+
+def label(face: Face) -> str | None:
+    read = face[EMOTION]
+    return read.label if read else None
 
 
 def emotions(path: Path, **options: object) -> str:
@@ -64,11 +82,13 @@ def csv_of_faces(folder: Path, count: int) -> tuple[Path, NDArray[np.uint8]]:
 def test_every_detected_face_gets_seven_probabilities_and_the_label_of_the_largest(tmp_path: Path) -> None:
     for frame in run(emotions(saved(tmp_path))):
         for face in frame.faces[:2]:
-            assert face.emotions is not None
-            assert face.emotions.shape == (7,)
-            assert face.emotions.sum() == pytest.approx(1, abs=1e-6)
-            assert face.emotion == EMOTIONS[int(face.emotions.argmax())]
-            assert face.confidence == pytest.approx(float(face.emotions.max()))
+            scores, read = face[PROBABILITIES], face[EMOTION]
+            assert scores is not None
+            assert read is not None
+            assert scores.shape == (7,)
+            assert scores.sum() == pytest.approx(1, abs=1e-6)
+            assert read.label == EMOTIONS[int(scores.argmax())]
+            assert read.confidence == pytest.approx(float(scores.max()))
 
 
 def test_scores_are_those_of_the_crop(tmp_path: Path) -> None:
@@ -78,15 +98,15 @@ def test_scores_are_those_of_the_crop(tmp_path: Path) -> None:
     frame = run(emotions(path), 1)[0]
     crops = [crop(frame.image, face.box, face.keypoints, 24, framing) for face in frame.faces[:2]]
     expected = open_classifier(path)(np.stack(crops))
-    assert np.array_equal(np.stack([face.emotions for face in frame.faces[:2]]), expected)  # type: ignore[arg-type]
+    assert np.array_equal(np.stack([face[PROBABILITIES] for face in frame.faces[:2]]), expected)  # type: ignore[arg-type]
     assert not np.array_equal(expected[0], expected[1])
 
 
 def test_a_predicted_face_gets_none_unless_asked_for(tmp_path: Path) -> None:
     path = saved(tmp_path)
     face = run(emotions(path), 1)[0].faces[2]
-    assert (face.emotions, face.emotion, face.confidence) == (None, None, None)
-    assert run(emotions(path, predicted="true"), 1)[0].faces[2].emotion in EMOTIONS
+    assert (face[PROBABILITIES], face[EMOTION]) == (None, None)
+    assert label(run(emotions(path, predicted="true"), 1)[0].faces[2]) in EMOTIONS
 
 
 def test_frames_without_a_face_pass(tmp_path: Path) -> None:
@@ -96,22 +116,24 @@ def test_frames_without_a_face_pass(tmp_path: Path) -> None:
 
 def test_a_face_below_the_threshold_is_uncertain_and_keeps_its_scores(tmp_path: Path) -> None:
     face = run(emotions(saved(tmp_path), uncertain_below=1.0), 1)[0].faces[0]
-    assert face.emotion == "uncertain"
-    assert face.emotions is not None
-    assert face.confidence == pytest.approx(float(face.emotions.max()))
+    scores, read = face[PROBABILITIES], face[EMOTION]
+    assert scores is not None
+    assert read is not None
+    assert read.label == "uncertain"
+    assert read.confidence == pytest.approx(float(scores.max()))
 
 
 def test_the_other_head_reads_the_votes(tmp_path: Path) -> None:
     path = saved(tmp_path, heads={"labels": Calibration(), "votes": Calibration()})
     labels, votes = (run(emotions(path, head=head), 1)[0] for head in ("labels", "votes"))
-    assert votes.source.provenance["weights"]["head"] == "votes"
-    assert not np.allclose(labels.faces[0].emotions, votes.faces[0].emotions)  # type: ignore[arg-type]
+    assert weights(emotions(path, head="votes"))["head"] == "votes"
+    assert not np.allclose(labels.faces[0][PROBABILITIES], votes.faces[0][PROBABILITIES])  # type: ignore[arg-type]
 
 
 def test_the_threshold_of_the_card_holds_unless_the_yaml_has_one(tmp_path: Path) -> None:
     path = saved(tmp_path, heads={"labels": Calibration(uncertain_below=0.999999)})
-    assert run(emotions(path), 1)[0].faces[0].emotion == "uncertain"
-    assert run(emotions(path, uncertain_below=0), 1)[0].faces[0].emotion in EMOTIONS
+    assert label(run(emotions(path), 1)[0].faces[0]) == "uncertain"
+    assert label(run(emotions(path, uncertain_below=0), 1)[0].faces[0]) in EMOTIONS
 
 
 @pytest.mark.parametrize("framing", [Framing(), Framing(scale=1.4, up=0.0)])
@@ -120,14 +142,14 @@ def test_a_labelled_face_is_read_as_it_is(tmp_path: Path, framing: Framing) -> N
     source, pictures = csv_of_faces(tmp_path, 5)
     path = saved(tmp_path, size=48, crop=framing)
     frames = list(Pipeline.parse(f"stages:\n- fer2013: {{path: {source}}}\n{emotions(path)}"))
-    scores = np.stack([frame.faces[0].emotions for frame in frames])  # type: ignore[arg-type]
+    scores = np.stack([frame.faces[0][PROBABILITIES] for frame in frames])  # type: ignore[arg-type]
     one_by_one = [open_classifier(path)(picture[None])[0] for picture in pictures]
     assert np.array_equal(scores, np.stack(one_by_one))
 
 
 def test_the_run_knows_which_weights_made_it(tmp_path: Path) -> None:
     path = saved(tmp_path, seed=5, heads={"labels": Calibration(uncertain_below=0.3)}, epochs=7)
-    kept = run(emotions(path), 1)[0].source.provenance["weights"]
+    kept = weights(emotions(path))
     assert kept["model"] == str(path)
     assert kept["runtime"] == "torch"
     assert kept["sha256"] == open_classifier(path).sha256
@@ -141,7 +163,8 @@ def test_twice_and_without_threads_the_same(tmp_path: Path) -> None:
     made = []
     for threads in (True, True, False):
         frames = Pipeline.parse(text, {"threads": threads})
-        made.append([face.emotions.tobytes() for f in frames for face in f.faces if face.emotions is not None])
+        scores = [face[PROBABILITIES] for frame in frames for face in frame.faces]
+        made.append([one.tobytes() for one in scores if one is not None])
     assert len(made[0]) == 40
     assert made[0] == made[1] == made[2]
 
@@ -165,7 +188,7 @@ def test_a_network_of_ones_own_from_a_plugin(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="a plugin's network needs `plugins:` in the YAML"):
         list(Pipeline.parse(text))
     frame = next(iter(Pipeline.parse(f"plugins: [{tmp_path}/mine.py]\n{text}")))
-    assert frame.faces[0].emotion in EMOTIONS
+    assert label(frame.faces[0]) in EMOTIONS
 
 
 def test_weights_that_are_missing_stop_the_run_before_a_frame_is_read(tmp_path: Path) -> None:
@@ -179,9 +202,9 @@ def test_faces_must_be_found_first() -> None:
 
 
 def test_a_changed_picture_is_not_read() -> None:
-    stage = find("emotions")
+    stage = stages.find("emotions")
     assert stage is not None
-    assert stage.refuses == {"image.changed", "faces.emotions"}
+    assert set(stage.refuses) == {CHANGED, EMOTION}
 
 
 @pytest.mark.parametrize(
@@ -200,7 +223,7 @@ def test_a_wrong_option_is_an_error(options: str, message: str) -> None:
 
 def test_checking_a_pipeline_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from fervid.pipeline.stage import find; find('emotions')\n"
+        "import sys; from fervid.pipeline.stage import stages; stages.find('emotions')\n"
         "print([m for m in ('torch', 'cv2', 'numpy', 'onnxruntime', 'safetensors') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

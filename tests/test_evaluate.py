@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from fervid.models import calibration
 from fervid.models.crop import crop
 from fervid.models.ferplus import majority
+from fervid.models.reading import Emotion, Reader
 from fervid.models.runtime import open_classifier
-from fervid.pipeline import Pipeline
+from fervid.models.target import TARGET, Target
+from fervid.pipeline import EMOTIONS, FACES, Face, Frame, Frames, Pipeline, Source, Stage, register
 from fervid.pipeline.errors import ConfigError, InputError
-from fervid.pipeline.frame import EMOTIONS, Face, Frame, Source, Target
-from fervid.pipeline.stage import Stage, register
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
 from fervid.stages.learning.evaluate import Evaluate
 
 
@@ -31,17 +32,18 @@ from fervid.stages.learning.evaluate import Evaluate
 class Oracle(Stage):
     """Answers right with 80 %, but takes every disgust for anger and sees no sad face."""
 
-    needs = frozenset({"target", "faces"})
-    gives = frozenset({"faces.emotions"})
+    needs = (TARGET, FACES)
+    gives = (EMOTION,)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
-            assert frame.target is not None
-            answer = {1: 0}.get(frame.target.emotion or 0, frame.target.emotion or 0)
+            target = frame[TARGET]
+            assert target is not None
+            answer = {1: 0}.get(target.emotion or 0, target.emotion or 0)
             scores = np.full(7, 0.2 / 6, np.float32)
             scores[answer] = 0.8
-            for face in frame.faces:
-                face.emotions = None if EMOTIONS[answer] == "sad" else scores
+            for face in frame.faces if EMOTIONS[answer] != "sad" else ():
+                face[PROBABILITIES] = scores
             yield frame
 
 
@@ -85,7 +87,8 @@ def test_the_stage_that_reads_videos_is_what_is_measured(tmp_path: Path, table: 
     ]
     frames = list(Pipeline.parse(json.dumps({"stages": stages})))
     report = json.loads((tmp_path / "out" / "tiny-labels" / "evaluation.json").read_text())
-    right = [f.faces[0].emotions.argmax() == f.target.emotion for f in frames if f.target and f.target.split == "train"]  # type: ignore[union-attr]
+    pairs = [(frame.faces[0][PROBABILITIES], frame[TARGET]) for frame in frames]
+    right = [scores.argmax() == target.emotion for scores, target in pairs if target.split == "train"]  # type: ignore[union-attr]
     assert report["splits"]["train"]["accuracy"] == pytest.approx(np.mean(right))
     assert len(report["weights"]["sha256"]) == 64
 
@@ -99,7 +102,7 @@ def test_a_mirrored_reading_is_the_mean_of_both_and_said(tmp_path: Path, table: 
     classify = open_classifier(weights)
     face = crop(frame.image, frame.faces[0].box, None, 24, classify.card.crop)
     expected = classify(np.stack([face, face[:, ::-1]])).mean(0)
-    assert frame.faces[0].emotions == pytest.approx(expected, abs=1e-5)
+    assert frame.faces[0][PROBABILITIES] == pytest.approx(expected, abs=1e-5)
     for _ in Pipeline.parse(json.dumps({"stages": stages})):
         pass
     assert (
@@ -119,24 +122,22 @@ def test_the_head_votes_is_measured_by_votes(
     votes = (0, 9, 1, 0, 0, 0, 0, 0, 0, 0) if voted else None
     frames = [drawn_frame(scores[0], votes)]
     with caplog.at_level(logging.INFO):
-        list(Evaluate(out=str(tmp_path)).run(frames))
+        list(Evaluate(out=str(tmp_path)).run(Frames(frames)))
     assert said in caplog.text
 
 
 def test_an_8_bit_export_gets_a_report_of_its_own(tmp_path: Path) -> None:
-    frame = drawn_frame(np.eye(len(EMOTIONS), dtype=np.float32)[3], None)
-    frame.source.provenance["weights"]["model"] = "fervid.int8"
-    list(Evaluate(out=f"{tmp_path}/{{model}}").run([frame]))
+    frame = drawn_frame(np.eye(len(EMOTIONS), dtype=np.float32)[3], None, model="fervid.int8")
+    list(Evaluate(out=f"{tmp_path}/{{model}}").run(Frames([frame])))
     assert [path.name for path in tmp_path.iterdir()] == ["fervid.int8"]
 
 
-def drawn_frame(scores: NDArray[np.float32], votes: tuple[int, ...] | None) -> Frame:
+def drawn_frame(scores: NDArray[np.float32], votes: tuple[int, ...] | None, model: str = "tiny") -> Frame:
     """A labelled face, read by the head votes."""
-    source = Source("drawn", 48, 48)
-    source.provenance["weights"] = {"model": "tiny", "head": "votes"}
-    face = Face((0, 0, 48, 48), 1.0, emotions=scores, emotion="happy")
-    target = Target(3, "test", votes)
-    return Frame(0, 0.0, np.zeros((48, 48, 3), np.uint8), source, [face], target=target)
+    reader = Reader(model, "votes", 0.0, {"model": model, "head": "votes"})
+    face = Face((0, 0, 48, 48), 1.0, known={PROBABILITIES: scores, EMOTION: Emotion.of("happy", scores)})
+    known = {TARGET: Target(3, "test", votes), READER: reader}
+    return Frame(0, 0.0, np.zeros((48, 48, 3), np.uint8), Source("drawn", 48, 48), [face], known=known)
 
 
 def test_without_labels_there_is_nothing_to_measure(tmp_path: Path) -> None:
@@ -150,9 +151,9 @@ def test_without_labels_there_is_nothing_to_measure(tmp_path: Path) -> None:
 class Unlabelled(Stage):
     """Promises labels and gives none."""
 
-    gives = frozenset({"target", "faces.emotions"})
+    gives = (TARGET, EMOTION)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         yield from frames
 
 

@@ -11,13 +11,14 @@ import onnx
 import pytest
 from tiny import saved
 
-from fervid.models.export import onnx as export
 from fervid.models.card import load_card
 from fervid.models.crop import box_of_face_image
+from fervid.models.export import onnx as export
 from fervid.models.export.onnx import export_onnx
 from fervid.models.runtime import open_classifier
+from fervid.models.target import TARGET, Target
+from fervid.pipeline import Face, Frame, Source
 from fervid.pipeline.errors import ModelError, OutputError
-from fervid.pipeline.frame import Face, Frame, Source, Target
 
 
 def faces(split: Any, count: int = 40) -> Iterator[Frame]:
@@ -27,7 +28,7 @@ def faces(split: Any, count: int = 40) -> Iterator[Frame]:
         slopes = (random.integers(-5, 6, (2, 1, 1)) * np.mgrid[:24, :24]).sum(0) + 128
         image = np.repeat(slopes.clip(0, 255).astype(np.uint8)[:, :, None], 3, 2)
         face = Face(box_of_face_image(24, 24), 1.0)
-        yield Frame(index, index, image, source, [face], target=Target(index % 7, split))
+        yield Frame(index, index, image, source, [face], known={TARGET: Target(index % 7, split)})
 
 
 def test_an_export_agrees_and_its_hash_is_in_the_card(tmp_path: Path) -> None:

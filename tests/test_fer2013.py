@@ -10,25 +10,33 @@ import numpy as np
 import pytest
 
 from fervid.models.crop import crop
-from fervid.pipeline import Pipeline
+from fervid.models.target import TARGET, Target
+from fervid.pipeline import Frame, Pipeline, Run
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import Frame
 
 
 def read(path: Path, **options: object) -> list[Frame]:
-    return list(
-        Pipeline.parse("stages: [fer2013]", {f"fer2013.{k}": str(v) for k, v in {"path": path, **options}.items()})
-    )
+    return run(path, **options)[0]
+
+
+def run(path: Path, **options: object) -> tuple[list[Frame], Run]:
+    given = {f"fer2013.{k}": str(v) for k, v in {"path": path, **options}.items()}
+    pipeline = Pipeline.parse("stages: [fer2013]", given)
+    return list(pipeline), pipeline.run
+
+
+def targets(frames: list[Frame]) -> list[Target]:
+    return [target for frame in frames if (target := frame[TARGET])]
 
 
 def test_it_reads_pixels_labels_and_splits(tmp_path: Path) -> None:
     table = drawn.rows()
     frames = read(drawn.write(tmp_path / "fer2013.csv", table))
-    assert [(str(f.target.emotion), f.target.split) for f in frames if f.target][:8:7] == [
+    assert [(str(target.emotion), target.split) for target in targets(frames)][:8:7] == [
         ("0", "train"),
         ("0", "train"),
     ]
-    assert [f.target.split for f in frames if f.target].count("validation") == 28
+    assert [target.split for target in targets(frames)].count("validation") == 28
     assert frames[5].image.shape == (48, 48, 3)
     assert " ".join(map(str, frames[5].image[:, :, 1].ravel())) == table[5][1]
 
@@ -49,8 +57,7 @@ def test_blanks_in_column_names_and_another_order(tmp_path: Path) -> None:
 def test_votes_are_joined_by_row(tmp_path: Path) -> None:
     table = drawn.rows()
     frames = read(drawn.write(tmp_path / "a.csv", table), votes=drawn.votes(tmp_path / "b.csv", table), split="test")
-    assert frames[3].target is not None
-    assert frames[3].target.votes == (0, 8, 0, 0, 0, 0, 0, 2, 0, 0)
+    assert targets(frames)[3].votes == (0, 8, 0, 0, 0, 0, 0, 2, 0, 0)
 
 
 def test_votes_are_counts(tmp_path: Path) -> None:
@@ -88,8 +95,8 @@ def test_a_malformed_row_is_named_or_counted(tmp_path: Path, column: int, value:
     path = drawn.write(tmp_path / "fer2013.csv", table)
     with pytest.raises(InputError, match=re.escape(f"fer2013.csv:6: {message}")):
         read(path)
-    frames = read(path, on_error="skip")
-    assert (len(frames), frames[-1].source.damaged) == (len(table) - 1, 1)
+    frames, made = run(path, on_error="skip")
+    assert (len(frames), made.lost.damaged) == (len(table) - 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,17 @@ import footage
 import numpy as np
 import pytest
 
-from fervid.pipeline import Frame, Pipeline
+from fervid.pipeline import Frame, Pipeline, Run
 from fervid.pipeline.errors import InputError
 
 
 def read(path: Path) -> list[Frame]:
-    return list(Pipeline.parse("stages:\n  - file", {"file.path": str(path)}))
+    return run(path)[0]
+
+
+def run(path: Path) -> tuple[list[Frame], Run]:
+    pipeline = Pipeline.parse("stages:\n  - file", {"file.path": str(path)})
+    return list(pipeline), pipeline.run
 
 
 def test_times_are_the_containers(tmp_path: Path) -> None:
@@ -89,28 +94,28 @@ def test_damage_in_the_middle_is_passed_over_and_counted(tmp_path: Path, caplog:
     middle = len(blob) // 2
     blob[middle : middle + 3000] = bytes(3000)
     clip.write_bytes(blob)
-    frames = read(clip)
+    frames, made = run(clip)
     assert 30 <= len(frames) <= 50
     assert frames[-1].time == pytest.approx(1.96, abs=0.01)
-    assert frames[-1].source.damaged > 0
+    assert made.lost.damaged > 0
     assert "damaged" in caplog.text
 
 
 def test_a_video_that_was_cut_short_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clip = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "10", "-movflags", "+faststart")
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
-    frames = read(clip)
+    frames, made = run(clip)
     assert 20 <= len(frames) <= 40
-    assert frames[-1].source.cut == "truncated"
+    assert made.lost.cut == "truncated"
     assert f"{len(frames)} of 50 frames" in caplog.text
 
 
 def test_an_avi_with_repeated_pictures_is_whole_until_it_is_cut(tmp_path: Path) -> None:
     gap = ("-vf", "select='lt(n,20)+gt(n,35)'", "-fps_mode", "vfr", "-c:v", "mjpeg")
     clip = footage.make(tmp_path / "a.avi", *gap)
-    assert read(clip)[-1].source.cut is None
+    assert run(clip)[1].lost.cut is None
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 8 // 10])
-    assert read(clip)[-1].source.cut == "truncated"
+    assert run(clip)[1].lost.cut == "truncated"
 
 
 def test_every_whole_picture_before_a_cut_arrives(tmp_path: Path) -> None:
@@ -125,9 +130,9 @@ def test_every_whole_picture_before_a_cut_arrives(tmp_path: Path) -> None:
 def test_a_cut_shows_where_only_the_length_is_known(tmp_path: Path, name: str) -> None:
     codec = ("-c:v", "libvpx-vp9", "-deadline", "realtime") if name == "a.webm" else ("-c:v", "libx264")
     clip = footage.make(tmp_path / name, *codec, "-pix_fmt", "yuv420p", seconds=4, sound=name != "a.webm")
-    assert read(clip)[-1].source.cut is None
+    assert run(clip)[1].lost.cut is None
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
-    assert read(clip)[-1].source.cut == "truncated"
+    assert run(clip)[1].lost.cut == "truncated"
 
 
 def test_what_a_container_loses_without_a_word_is_seen_in_the_times(
@@ -138,9 +143,9 @@ def test_what_a_container_loses_without_a_word_is_seen_in_the_times(
     middle = len(blob) // 2
     blob[middle : middle + 6000] = bytes(6000)
     clip.write_bytes(blob)
-    frames = read(clip)
+    frames, made = run(clip)
     assert len(frames) < 100
-    assert frames[0].source.provenance["missing_frames"] == 100 - len(frames)
+    assert made.lost.missing == 100 - len(frames)
     assert f"room for {100 - len(frames)} more frames" in caplog.text
 
 
@@ -171,7 +176,7 @@ def test_a_clock_that_was_set_back_goes_on(tmp_path: Path) -> None:
 
 
 def test_frames_that_an_edit_left_out_are_not_missing(clips: Path) -> None:
-    assert read(clips / "no_face.mp4")[-1].source.cut is None
+    assert run(clips / "no_face.mp4")[1].lost.cut is None
 
 
 def test_reading_again_gives_the_same_frames(tmp_path: Path) -> None:
@@ -188,12 +193,12 @@ def test_damage_is_counted_once_however_often_it_is_read(tmp_path: Path) -> None
     blob = bytearray(clip.read_bytes())
     blob[len(blob) // 2 : len(blob) // 2 + 3000] = bytes(3000)
     clip.write_bytes(blob)
-    source = read(clip)[0].source
-    damaged = source.damaged
+    frames, made = run(clip)
+    damaged, source = made.lost.damaged, frames[0].source
     assert damaged
     assert source.reopen
     assert list(source.reopen())
-    assert source.damaged == damaged
+    assert made.lost.damaged == damaged
 
 
 @pytest.mark.parametrize("extent", ["pc", "tv"])

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from fervid.models import checkpoint, grow, zoo
-from fervid.models.networks import fervid
 from fervid.models.card import Card
+from fervid.models.networks import fervid
 from fervid.pipeline.errors import ModelError
 
 

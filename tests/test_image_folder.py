@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fervid.pipeline import Pipeline
+from fervid.models.target import TARGET
+from fervid.pipeline import EMOTIONS, Frame, Pipeline, Run
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.frame import EMOTIONS, Frame
 
 NAMES = ("anger", "Disgust", "fear", "happiness", "sad", "surprised", "neutral")
 
@@ -28,12 +28,17 @@ def fill(folder: Path, count: int, size: tuple[int, int] = (48, 48)) -> Path:
 
 
 def read(path: Path, **options: object) -> list[Frame]:
+    return run(path, **options)[0]
+
+
+def run(path: Path, **options: object) -> tuple[list[Frame], Run]:
     given = {f"image_folder.{k}": str(v) for k, v in {"path": path, **options}.items()}
-    return list(Pipeline.parse("stages: [image_folder]", given))
+    pipeline = Pipeline.parse("stages: [image_folder]", given)
+    return list(pipeline), pipeline.run
 
 
 def splits(frames: list[Frame]) -> Counter[tuple[str, int | None]]:
-    return Counter((frame.target.split, frame.target.emotion) for frame in frames if frame.target)
+    return Counter((target.split, target.emotion) for frame in frames if (target := frame[TARGET]))
 
 
 def test_a_share_of_each_emotion_is_held_out(tmp_path: Path) -> None:
@@ -43,7 +48,7 @@ def test_a_share_of_each_emotion_is_held_out(tmp_path: Path) -> None:
     for emotion in range(len(EMOTIONS)):
         assert [splits(frames)[split, emotion] for split in ("train", "validation", "test")] == [8, 2, 2]
     again, other = read(tmp_path, validation=0.2), read(tmp_path, validation=0.2, seed=2)
-    chosen = [[frame.target.split for frame in run if frame.target] for run in (frames, again, other)]
+    chosen = [[target.split for frame in one if (target := frame[TARGET])] for one in (frames, again, other)]
     assert chosen[0] == chosen[1] != chosen[2]
 
 
@@ -62,7 +67,7 @@ def test_a_validation_folder_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_emotions_may_lie_beside_a_test_folder(tmp_path: Path) -> None:
     fill(fill(tmp_path, 10) / "test", 2)
-    counts = Counter(frame.target.split for frame in read(tmp_path) if frame.target)
+    counts = Counter(target.split for frame in read(tmp_path) if (target := frame[TARGET]))
     assert counts == {"train": 63, "validation": 7, "test": 14}
 
 
@@ -118,8 +123,8 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / NAMES[0] / "0.png").write_bytes(huge)
     with pytest.raises(InputError, match=r"0\.png: is larger than fervid reads; remove it"):
         read(tmp_path)
-    frames = read(tmp_path, on_error="skip")
-    assert (len(frames), frames[0].source.damaged) == (12, 2)
+    frames, made = run(tmp_path, on_error="skip")
+    assert (len(frames), made.lost.damaged) == (12, 2)
 
 
 def test_no_folder(tmp_path: Path) -> None:

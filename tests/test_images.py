@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fervid.pipeline import Frame, Pipeline
+from fervid.pipeline import Frame, Pipeline, Run
 from fervid.pipeline.errors import InputError
 
 
 def read(path: Path | str, **options: float) -> list[Frame]:
+    return run(path, **options)[0]
+
+
+def run(path: Path | str, **options: float) -> tuple[list[Frame], Run]:
     settings = {"images.path": str(path), **{f"images.{key}": value for key, value in options.items()}}
-    return list(Pipeline.parse("stages:\n  - images", settings))
+    pipeline = Pipeline.parse("stages:\n  - images", settings)
+    return list(pipeline), pipeline.run
 
 
 def paint(path: Path, value: int, shape: tuple[int, int] = (20, 30)) -> None:
@@ -44,9 +49,9 @@ def test_a_pattern_picks(tmp_path: Path) -> None:
 def test_what_is_no_picture_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     paint(tmp_path / "good.png", 1)
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    frames = read(tmp_path)
+    frames, made = run(tmp_path)
     assert [frame.index for frame in frames] == [0]
-    assert frames[0].source.damaged == 1
+    assert made.lost.damaged == 1
     assert "bad.jpg: cannot be read as a picture" in caplog.text
 
 
@@ -61,7 +66,7 @@ def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
 def test_a_picture_that_claims_to_be_huge_is_not_opened(tmp_path: Path) -> None:
     paint(tmp_path / "good.png", 1)
     Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
-    assert read(tmp_path)[0].source.damaged == 1
+    assert run(tmp_path)[1].lost.damaged == 1
 
 
 def test_nothing_to_read_is_a_sentence(tmp_path: Path) -> None:
@@ -112,12 +117,12 @@ def test_reading_again_gives_the_same_frames_and_counts_nothing_twice(
     for value, name in enumerate(("1.png", "3.png")):
         paint(tmp_path / name, value)
     (tmp_path / "2.png").write_bytes(b"no picture")
-    frames = read(tmp_path)
+    frames, made = run(tmp_path)
     caplog.clear()
     source = frames[0].source
     assert source.reopen
     for first, second in zip(frames, source.reopen(), strict=True):
         assert (first.index, first.time) == (second.index, second.time)
         np.testing.assert_array_equal(first.image, second.image)
-    assert source.damaged == 1
+    assert made.lost.damaged == 1
     assert not caplog.text

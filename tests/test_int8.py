@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fervid.models.card import Card
-from fervid.models.networks.fervid import Excite
 from fervid.models.export.int8 import _Batches, _merge_pools, to_int8
+from fervid.models.networks.fervid import Excite
 
 SIDE = 24
 

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 
 from fervid.pipeline.configuration import options
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.stage import Stage, register
+from fervid.pipeline.stage import Stage, register, stages
 
 
 @register("test_options")
@@ -116,7 +116,7 @@ def test_a_class_that_is_no_dataclass_is_explained() -> None:
 
 
 def test_an_option_of_a_type_that_yaml_cannot_give_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fervid.pipeline.stage._registry", {})  # no later test shall find so odd a stage
+    monkeypatch.setattr(stages, "known", {})  # no later test shall find so odd a stage
 
     @register("test_options_odd")
     @dataclass(frozen=True)

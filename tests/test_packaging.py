@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("pipeline", "stages", "models", "configs")
+PUBLIC = Path("pipeline", "public")
+"""The folder that is the package `fervid` itself."""
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,15 @@ def pinned() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pins}
 
 
+def inside(path: Path) -> str:
+    """Where a file or folder of the repository is in a wheel."""
+    place = path.relative_to(ROOT)
+    return str("fervid" / (place.relative_to(PUBLIC) if place.is_relative_to(PUBLIC) else place))
+
+
 def test_every_folder_with_modules_is_a_package(setup: configparser.ConfigParser) -> None:
     inits = (init.parent for folder in FOLDERS for init in (ROOT / folder).rglob("__init__.py"))
-    folders = {"fervid." + ".".join(folder.relative_to(ROOT).parts) for folder in inits}
-    assert set(setup["options"]["packages"].split()) == folders
+    assert set(setup["options"]["packages"].split()) == {inside(folder).replace("/", ".") for folder in inits}
 
 
 def test_every_module_lies_in_a_package() -> None:
@@ -67,7 +74,7 @@ def test_every_module_lies_in_a_package() -> None:
 
 def test_the_wheel_holds_all_modules_recipes_and_weights(wheel: Path) -> None:
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.is_file()]
-    wanted = {f"fervid/{f.relative_to(ROOT)}" for f in files if f.suffix in {".py", ".typed", ".yaml"}}
+    wanted = {inside(file) for file in files if file.suffix in {".py", ".typed", ".yaml"}}
     wanted |= {f"fervid/models/weights/{file.name}" for file in (ROOT / "models" / "weights").glob("[!.]*.*")}
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())

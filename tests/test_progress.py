@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fervid.pipeline.terminal import progress
-from fervid.pipeline.terminal.console import Stderr
-from fervid.pipeline.frame import Source
-from fervid.pipeline.tally import Tally, losses
 from fervid.pipeline.batch.workers import Result
+from fervid.pipeline.frame import FACES, Source
+from fervid.pipeline.record import Lost, Run, losses
+from fervid.pipeline.tally import Tally
+from fervid.pipeline.terminal import summary
+from fervid.pipeline.terminal.console import Stderr
+from fervid.stages.faces.emotions import EMOTION
 
 
 def console(lively: bool = False) -> Stderr:
@@ -26,40 +30,41 @@ def text(made: Stderr) -> str:
     return made.file.getvalue()
 
 
-def source(**known: object) -> Source:
-    return Source(**{"name": "talk", "width": 8, "height": 8, **known})  # type: ignore[arg-type]
+def run(tally: Tally, name: str = "talk", length: int | None = None, **known: Any) -> Run:
+    """The notebook of a run that has ended."""
+    return Run(source=Source(name, 8, 8, length=length), tally=tally, **known)
 
 
 def test_names_are_printed_as_they_are() -> None:
     out = console()
     long = f"[red]{'x' * 200}:smile:"
-    progress.summary(out, Tally(frames=1), source(name=long), 2.0, looked=False)
+    summary.summary(out, run(Tally(frames=1), long), 2.0)
     assert text(out) == f"{long}: 1 frame in 2.0 s, 0 a second\n"
 
 
 def test_a_name_cannot_command_the_terminal() -> None:
     out = console()
-    progress.summary(out, Tally(frames=1), source(name="evil\x1b]0;title\x07\x1b[2J\rm\x9b2J\n"), 2.0, looked=False)
+    summary.summary(out, run(Tally(frames=1), "evil\x1b]0;title\x07\x1b[2J\rm\x9b2J\n"), 2.0)
     assert text(out) == "evil?]0;title?[2Jm?2J\n: 1 frame in 2.0 s, 0 a second\n"
 
 
 def test_a_long_run_is_told_in_minutes() -> None:
     out = console()
-    progress.summary(out, Tally(frames=6000), source(), 125.2, looked=True)
+    summary.summary(out, run(Tally(frames=6000), facts=[FACES]), 125.2)
     assert text(out) == "talk: 6000 frames in 2 min 5 s, 48 a second\n  faces     none found\n"
-    assert [progress.duration(seconds) for seconds in (3.14, 59.97, 119.7)] == ["3.1 s", "1 min 0 s", "2 min 0 s"]
+    assert [summary.duration(seconds) for seconds in (3.14, 59.97, 119.7)] == ["3.1 s", "1 min 0 s", "2 min 0 s"]
 
 
 def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
     tally = Tally(frames=8, faces=8, tracks={1, 2})
-    tally.emotions.update({"sad": 1, "happy": 4, "uncertain": 3})
+    tally.texts["emotion"] = Counter({"sad": 1, "happy": 4, "uncertain": 3})
     out = console(lively=True)
-    progress.summary(out, tally, source(), 1.0, looked=True)
+    summary.summary(out, run(tally, facts=[FACES, EMOTION]), 1.0)
     assert "8, 2 tracks" in text(out)
     assert [text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")] == sorted(
         text(out).index(one) for one in ("happy 50%", "uncertain 38%", "sad 12%")
     )
-    assert text(out).count("█") == progress.BAR
+    assert text(out).count("█") == summary.BAR
 
 
 @pytest.mark.parametrize(
@@ -74,8 +79,9 @@ def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
         ({"dropped": 40}, ["40 frames (40%) dropped to keep up with the source"]),
     ],
 )
-def test_losses_are_sentences(known: dict[str, object], sentences: list[str]) -> None:
-    assert losses(source(**known), 60) == sentences
+def test_losses_are_sentences(known: dict[str, Any], sentences: list[str]) -> None:
+    length = known.pop("length", None)
+    assert losses(run(Tally(frames=60), length=length, lost=Lost(**known))) == sentences
 
 
 def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +94,7 @@ def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: Path, monkeypatch:
         Result("c.mp4", stopped=True, frames=5, losses=["stopped after 5 frames"]),
         Result("d.mp4", stopped=True),
     ]
-    progress.batch_summary(out, results, Path("out"), 3.0)
+    summary.batch_summary(out, results, Path("out"), 3.0)
     assert text(out) == (
         "long name.mp4  no such file\n"
         "c.mp4          stopped after 5 frames\n"

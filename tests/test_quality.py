@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fervid.pipeline import Pipeline
-from fervid.pipeline.frame import Box, Face, Frame, Source
-from fervid.pipeline.frame import Quality as Measures
-from fervid.stages.faces.quality import EAR_TO_NOSE, NOSE_AT_REST, NOSE_LENGTH, Quality, pose
+from fervid.pipeline import Face, Frame, Frames, Pipeline, Run, Source
+from fervid.pipeline.frame import Box
+from fervid.stages.faces.quality import EAR_TO_NOSE, NOSE_AT_REST, NOSE_LENGTH, QUALITY, Measures, Quality, pose
 
 HEAD = np.array(
     [
@@ -25,6 +24,8 @@ HEAD = np.array(
     ]
 )
 """Keypoints of a level face that looks at the camera: right, down and towards it, in centimetres."""
+RUN = Run()
+"""One for all, so that making it is not timed."""
 
 
 def head(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
@@ -38,9 +39,10 @@ def head(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
 
 def measure(image: np.ndarray, box: Box = (0, 0, 96, 96), keypoints: np.ndarray | None = None) -> Measures:
     face = Face(box, 0.9, keypoints)
-    list(Quality().run([Frame(0, 0.0, image, Source("given", 96, 96), [face])]))
-    assert face.quality is not None
-    return face.quality
+    list(Quality().run(Frames([Frame(0, 0.0, image, Source("given", 96, 96), [face])], RUN)))
+    measures = face[QUALITY]
+    assert measures is not None
+    return measures
 
 
 def texture(contrast: int = 100) -> np.ndarray:
@@ -120,8 +122,8 @@ def test_the_whole_falls_with_every_fault() -> None:
 )
 def test_what_was_not_seen_has_no_quality(status: str, box: Box) -> None:
     face = Face(box, 0.9, head(), status=status)
-    list(Quality().run([Frame(0, 0.0, texture(), Source("given", 96, 96), [face])]))
-    assert face.quality is None
+    list(Quality().run(Frames([Frame(0, 0.0, texture(), Source("given", 96, 96), [face])])))
+    assert face[QUALITY] is None
 
 
 @pytest.mark.parametrize("side", [60, 200, 1000])
@@ -139,7 +141,7 @@ def test_it_takes_little_time(side: int) -> None:
 def test_demo_portrait_from_yaml() -> None:
     """The portrait tilts first clockwise, then against the clock, in 4.3 s."""
     measured = [
-        frame.faces[0].quality for frame in Pipeline.parse("stages:\n- demo: {frames: 104}\n- detect\n- quality\n")
+        frame.faces[0][QUALITY] for frame in Pipeline.parse("stages:\n- demo: {frames: 104}\n- detect\n- quality\n")
     ]
     rolls = [one.roll for one in measured if one is not None and one.roll is not None]
     assert len(rolls) == 104
@@ -151,7 +153,7 @@ def read(path: Path, indices: Sequence[int]) -> list[list[Measures]]:
     """Qualities of those frames' faces, from left to right."""
     text = f"stages:\n- file: {{path: {path}}}\n- detect\n- quality\n"
     chosen = [frame for frame in Pipeline.parse(text) if frame.index in indices]
-    return [[face.quality for face in sorted(one.faces, key=lambda face: face.box)] for one in chosen]  # type: ignore
+    return [[face[QUALITY] for face in sorted(one.faces, key=lambda face: face.box)] for one in chosen]  # type: ignore
 
 
 def test_two_heads_that_turn_apart_and_tilt(clips: Path) -> None:

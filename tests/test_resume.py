@@ -239,6 +239,12 @@ def test_what_is_whole_is_not_made_again(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").stat().st_mtime_ns == before
 
 
+def test_a_run_that_begins_anew_forgets_what_was_kept(tmp_path: Path) -> None:
+    run(chain(SHORT, tmp_path), 20)
+    run(chain(SHORT, tmp_path, keep=Wish()))
+    assert names(tmp_path) == ["a.csv", "a.csv.json"]
+
+
 def test_nothing_kept_is_a_beginning(tmp_path: Path) -> None:
     assert run(chain(SHORT, tmp_path)).run.resumed == []
 

@@ -163,8 +163,9 @@ def test_a_wrong_password_is_said_at_once_and_not_repeated(
 
 
 def test_no_output_holds_the_password(locked_camera: Camera, caplog: pytest.LogCaptureFixture) -> None:
-    for frame in watch(locked_camera.url(f"user:{SECRET}@")):
-        told = f"{frame.source} {frame.source.provenance}"
+    pipeline = watch(locked_camera.url(f"user:{SECRET}@"))
+    for frame in pipeline:
+        told = f"{frame.source} {pipeline.run}"
         break
     assert SECRET not in told + caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 
 from fervid.pipeline import FervidError, Pipeline
 from fervid.pipeline.errors import InputError, StageError
-from fervid.pipeline.stage import find
+from fervid.pipeline.stage import stages as known
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
 
@@ -24,7 +24,7 @@ def pipeline(stages: str, profile: bool = False, **overrides: object) -> Pipelin
 def events() -> list[str]:
     """What the probes write down, empty at first."""
     Pipeline.parse(f"plugins: [{PROBES}]\nstages: [probe_source]")
-    cls = find("probe_source")
+    cls = known.find("probe_source")
     assert cls is not None
     log: list[str] = cls.run.__globals__["EVENTS"]
     log.clear()
@@ -37,9 +37,9 @@ CLOSED = ["close b", "close a", "close source"]
 
 @pytest.mark.parametrize("threads", [True, False])
 def test_every_frame_comes_out_in_order(threads: bool) -> None:
-    frames = list(pipeline(THREE, threads=threads))
-    assert [frame.index for frame in frames] == list(range(10))
-    used = frames[0].source.provenance["threads"]
+    running = pipeline(THREE, threads=threads)
+    assert [frame.index for frame in running] == list(range(10))
+    used = running.run.notes["threads"]
     assert (used["a"] != used["b"]) == threads
     assert used["b"] == threading.get_ident()
 
@@ -100,8 +100,8 @@ def test_stop_ends_in_order_what_was_read_arrives(events: list[str], threads: bo
             running.stop()
     assert seen == list(range(len(seen)))
     assert 6 <= len(seen) < 20
-    assert running.source is not None
-    assert running.source.cut == "interrupted"
+    assert running.run.source is not None
+    assert running.run.lost.cut == "interrupted"
     assert sorted(events[-3:]) == sorted(CLOSED)
 
 
@@ -112,7 +112,7 @@ def test_a_stage_can_end_the_run_and_the_pipeline_can_run_again() -> None:
         for frame in running:
             seen.append(frame.index)
             if frame.index == 3:
-                frame.source.stopping.set()
+                running.run.stopping.set()
         assert seen == [0, 1, 2, 3]
 
 
@@ -131,17 +131,17 @@ def test_stopping_a_camera_does_not_cut_it_short() -> None:
     for frame in running:
         if frame.index == 3:
             running.stop()
-    assert running.source is not None
-    assert running.source.cut is None
-    assert running.source.dropped > 0
+    assert running.run.source is not None
+    assert running.run.lost.cut is None
+    assert running.run.lost.dropped > 0
 
 
-def test_a_source_knows_its_pipeline() -> None:
+def test_a_run_knows_its_source_and_its_pipeline() -> None:
     running = pipeline("- probe_source: {frames: 1}\n- probe_fault: {only: none}\n")
-    assert running.source is None
+    assert running.run.source is None
     (frame,) = running
-    assert running.source is frame.source
-    assert frame.source.provenance["config"][1] == {"probe_fault": {"at": 3, "kind": "error", "only": "none"}}
+    assert running.run.source is frame.source
+    assert running.run.config[1] == {"probe_fault": {"at": 3, "kind": "error", "only": "none"}}
 
 
 def test_a_profile_parts_work_from_waiting() -> None:
@@ -183,6 +183,6 @@ def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
     running = pipeline(stages)
     with pytest.raises(FervidError):
         list(running)
-    assert running.source is not None
-    assert running.source.outputs == [tmp_path / "probe.partial.txt"]
+    assert running.run.source is not None
+    assert running.run.outputs == [tmp_path / "probe.partial.txt"]
     assert (tmp_path / "probe.partial.txt").read_text() == "0\n1\n2\n3\n"

@@ -4,18 +4,19 @@ import itertools
 import math
 import tracemalloc
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fervid.pipeline import Pipeline
-from fervid.pipeline.errors import ConfigError, InputError
-from fervid.pipeline.frame import EMOTIONS, UNCERTAIN, Face, Frame, Source
+from fervid.models.reading import Emotion, Reader
+from fervid.pipeline import EMOTIONS, FACES, TRACKS, UNCERTAIN, Face, Frame, Frames, Pipeline, Run, Source
 from fervid.pipeline.configuration.options import build
+from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.faces.smooth import Smooth
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
+from fervid.stages.faces.smooth import SMOOTHED, Smooth
 from fervid.stages.faces.smoothing.two_pass import observation_noise, rts
 
 ROOT = Path(__file__).parents[1]
@@ -32,18 +33,28 @@ def scores(happy: float, neutral: float | None = None) -> np.ndarray:
 
 
 def face(given: float | np.ndarray | None, track: int | None = 1) -> Face:
-    emotions = scores(given) if isinstance(given, float) else given
-    label = None if emotions is None else EMOTIONS[int(emotions.argmax())]
-    return Face((0, 0, 9, 9), 0.9, track=track, emotions=emotions, emotion=label)
+    made = Face((0, 0, 9, 9), 0.9, track=track)
+    if given is not None:
+        made[PROBABILITIES] = read = scores(given) if isinstance(given, float) else given
+        made[EMOTION] = Emotion.of(EMOTIONS[int(read.argmax())], read)
+    return made
+
+
+def label(face: Face) -> str | None:
+    read = face[EMOTION]
+    return read.label if read else None
 
 
 def stream(given: Iterable[Sequence[Face]], step: float = 0.1, threshold: float | None = None) -> Iterator[Frame]:
-    source = Source("given", 64, 64)
-    if threshold is not None:
-        source.provenance["weights"] = {"uncertain_below": threshold}
-    source.reopen = lambda: (Frame(n, n * step, picture(n), source) for n in range(10**6))
+    def again() -> Iterator[Frame]:
+        return (Frame(n, n * step, picture(n), source) for n in range(10**6))
+
+    source = Source("given", 64, 64, reopen=again)
     for n, faces in enumerate(given):
-        yield Frame(n, n * step, picture(n), source, list(faces))
+        frame = Frame(n, n * step, picture(n), source, list(faces))
+        if threshold is not None:
+            frame[READER] = Reader("given", "labels", threshold, {})
+        yield frame
 
 
 def picture(n: int) -> np.ndarray:
@@ -53,11 +64,11 @@ def picture(n: int) -> np.ndarray:
 def smooth(values: Iterable[float | np.ndarray | None], step: float = 0.1, threshold: float | None = None, **options):
     """The faces of one track, smoothed."""
     stage = build(Smooth, options)
-    return [one.faces[0] for one in stage.run(stream(([face(v)] for v in values), step, threshold))]
+    return [one.faces[0] for one in stage.run(Frames(stream(([face(v)] for v in values), step, threshold)))]
 
 
 def happy(faces: Iterable[Face]) -> list[float]:
-    return [float(one.smoothed[HAPPY]) for one in faces]
+    return [float(one[SMOOTHED][HAPPY]) for one in faces]
 
 
 @register("scored_faces")
@@ -65,9 +76,9 @@ def happy(faces: Iterable[Face]) -> list[float]:
 class ScoredFaces(Stage):
     """One tracked face whose scores depend on the picture's number."""
 
-    gives = frozenset({"faces", "faces.track", "faces.emotions"})
+    gives = (FACES, TRACKS, EMOTION)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:
             frame.faces = [face(float(frame.index % 2))]
             yield frame
@@ -86,14 +97,14 @@ def test_a_score_moves_halfway_in_one_half_life(parts: int) -> None:
 def test_from_yaml() -> None:
     faces = [frame.faces[0] for frame in run(f"- smooth: {{method: average, half_life: {1 / 24}}}", 3)]
     assert happy(faces) == pytest.approx([0, 0.5, 0.25])
-    assert [one.confidence for one in faces] == pytest.approx([1, 0.5, 0.75])
+    assert [one[EMOTION].confidence for one in faces] == pytest.approx([1, 0.5, 0.75])
 
 
 @pytest.mark.parametrize("method", ["average", "one_euro"])
 def test_smoothed_scores_are_probabilities_and_calmer(method: str) -> None:
     random = np.random.default_rng(0)
     given = random.dirichlet(np.ones(7), 200).astype(np.float32)
-    made = np.stack([one.smoothed for one in smooth(given, step=0.04, method=method)])
+    made = np.stack([one[SMOOTHED] for one in smooth(given, step=0.04, method=method)])
     assert made.dtype == np.float32
     assert made.sum(1) == pytest.approx(1, abs=1e-5)
     assert made.min() >= 0
@@ -119,58 +130,58 @@ def test_one_euro_is_the_published_filter() -> None:
 
 def test_faces_without_a_track_pass_unchanged() -> None:
     before = face(0.3, track=None)
-    ((frame),) = Smooth().run(stream([[before]]))
+    ((frame),) = Smooth().run(Frames(stream([[before]])))
     assert frame.faces == [before]
-    assert before.smoothed is None
-    assert before.emotion == "neutral"
+    assert before[SMOOTHED] is None
+    assert label(before) == "neutral"
 
 
 def test_tracks_do_not_mix() -> None:
-    frames = list(Smooth().run(stream([[face(1.0), face(0.0, 2)], [face(0.0, 2), face(1.0)]])))
+    frames = list(Smooth().run(Frames(stream([[face(1.0), face(0.0, 2)], [face(0.0, 2), face(1.0)]]))))
     assert [happy(frame.faces) for frame in frames] == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("two_pass", [False, True])
 def test_a_predicted_face_keeps_the_scores_of_its_track(two_pass: bool) -> None:
     faces = smooth([None, 0.9, None, None], two_pass=two_pass)
-    assert faces[0].smoothed is None
-    assert faces[0].emotion is None
+    assert faces[0][SMOOTHED] is None
+    assert faces[0][EMOTION] is None
     assert happy(faces[1:]) == pytest.approx([0.9] * 3)
-    assert [one.emotion for one in faces[1:]] == ["happy"] * 3
-    assert faces[2].emotions is None
+    assert [label(one) for one in faces[1:]] == ["happy"] * 3
+    assert faces[2][PROBABILITIES] is None
 
 
 @pytest.mark.parametrize("method", ["average", "one_euro"])
 @pytest.mark.parametrize("rate", [10, 24, 60])
 def test_one_wrong_frame_changes_no_label(method: str, rate: int) -> None:
     shown = smooth([0.0] * 10 + [1.0] + [0.0] * 10, step=1 / rate, method=method)
-    assert {one.emotion for one in shown} == {"neutral"}
+    assert {label(one) for one in shown} == {"neutral"}
 
 
 def test_the_label_changes_by_margin() -> None:
     shown = smooth([0.45, 0.54, 0.56, 0.46, 0.44], half_life=1e-6, margin=0.1, hold=100)
-    assert [one.emotion for one in shown] == ["neutral", "neutral", "happy", "happy", "neutral"]
+    assert [label(one) for one in shown] == ["neutral", "neutral", "happy", "happy", "neutral"]
 
 
 def test_the_label_changes_after_a_hold() -> None:
     shown = smooth([0.45, 0.51, 0.51, 0.51, 0.51], half_life=1e-6, margin=0.1, hold=0.2)
-    assert [one.emotion for one in shown] == ["neutral"] * 3 + ["happy"] * 2
+    assert [label(one) for one in shown] == ["neutral"] * 3 + ["happy"] * 2
     shown = smooth([0.45, 0.51, 0.51, 0.49, 0.51, 0.51], half_life=1e-6, margin=0.1, hold=0.2)
-    assert {one.emotion for one in shown} == {"neutral"}, "a lead that is interrupted begins anew"
+    assert {label(one) for one in shown} == {"neutral"}, "a lead that is interrupted begins anew"
 
 
 @pytest.mark.parametrize("two_pass", [False, True])
 def test_a_best_score_below_the_networks_threshold_is_uncertain(two_pass: bool) -> None:
     values = [scores(one, 0.33) for one in (0.6, 0.48, 0.38, 0.52, 0.62)]
     shown = smooth(values, half_life=1e-6, threshold=0.5, margin=0.1, hold=100, two_pass=two_pass)
-    assert [one.emotion for one in shown] == ["happy", "happy", UNCERTAIN, UNCERTAIN, "happy"]
-    assert shown[2].confidence == pytest.approx(0.38, abs=1e-4)
-    assert all(one.emotion != UNCERTAIN for one in smooth(values, half_life=1e-6))
+    assert [label(one) for one in shown] == ["happy", "happy", UNCERTAIN, UNCERTAIN, "happy"]
+    assert shown[2][EMOTION].confidence == pytest.approx(0.38, abs=1e-4)
+    assert all(label(one) != UNCERTAIN for one in smooth(values, half_life=1e-6))
 
 
 def test_memory_does_not_grow_with_tracks_that_are_gone() -> None:
     def measure(tracks: int) -> int:
-        stage = Smooth().run(stream(([face(0.5, n // 10)] for n in range(tracks * 10)), step=0.1))
+        stage = Smooth().run(Frames(stream(([face(0.5, n // 10)] for n in range(tracks * 10)), step=0.1)))
         tracemalloc.start()
         for _ in stage:
             last = tracemalloc.get_traced_memory()[0]
@@ -213,8 +224,8 @@ def test_two_passes_weigh_past_and_future_alike_by_half_lives(rate: int) -> None
 def test_two_passes_have_no_delay() -> None:
     step = [0.0] * 20 + [1.0] * 20
     assert happy(smooth(step, two_pass=True))[19] == pytest.approx(1 - happy(smooth(step, two_pass=True))[20], abs=1e-6)
-    assert [one.emotion for one in smooth(step, two_pass=True, margin=0)].index("happy") == 20
-    assert [one.emotion for one in smooth(step, margin=0)].index("happy") > 20
+    assert [label(one) for one in smooth(step, two_pass=True, margin=0)].index("happy") == 20
+    assert [label(one) for one in smooth(step, margin=0)].index("happy") > 20
 
 
 def test_two_passes_give_every_frame_its_own_picture() -> None:
@@ -229,7 +240,7 @@ def test_two_passes_give_every_frame_its_own_picture() -> None:
 class EveryOther(Stage):
     """Lets every second frame pass."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         yield from (frame for frame in frames if frame.index % 2)
 
 
@@ -240,7 +251,7 @@ def test_two_passes_after_a_stage_that_drops_frames() -> None:
 
 
 def test_between_the_passes_a_frame_weighs_little() -> None:
-    stage = Smooth(two_pass=True).run(stream([face(0.5)] for _ in range(2000)))
+    stage = Smooth(two_pass=True).run(Frames(stream([face(0.5)] for _ in range(2000))))
     tracemalloc.start()
     next(stage)
     held, peak = tracemalloc.get_traced_memory()
@@ -252,33 +263,34 @@ def test_between_the_passes_a_frame_weighs_little() -> None:
 def test_two_passes_need_an_input_that_can_be_read_twice() -> None:
     def live() -> Iterator[Frame]:
         for frame in stream([[face(0.5)]]):
-            frame.source.reopen = None
+            frame.source = replace(frame.source, reopen=None)
             yield frame
 
     with pytest.raises(InputError, match="given: smooth reads its input twice, which this one cannot; remove two_pass"):
-        next(Smooth(two_pass=True).run(live()))
+        next(Smooth(two_pass=True).run(Frames(live())))
 
 
 def test_two_passes_notice_another_input() -> None:
     def changed() -> Iterator[Frame]:
         for frame in stream([face(0.5)] for _ in range(3)):
-            frame.source.reopen = lambda: stream([[]])
+            frame.source = replace(frame.source, reopen=lambda: stream([[]]))
             yield frame
 
     with pytest.raises(InputError, match="given: changed while it was read; run it again"):
-        list(Smooth(two_pass=True).run(changed()))
+        list(Smooth(two_pass=True).run(Frames(changed())))
 
 
 def test_two_passes_deliver_what_was_read_before_a_stop_and_end_when_stopped() -> None:
     frames = list(stream([face(0.5)] for _ in range(5)))
-    frames[0].source.stopping.set()
-    assert len(list(Smooth(two_pass=True).run(frames))) == 5
-    frames[0].source.stopping.clear()
-    run = Smooth(two_pass=True).run(frames)
-    assert next(run).index == 0
-    frames[0].source.stopping.set()
-    assert list(run) == []
-    assert frames[0].source.cut == "interrupted"
+    run = Run()
+    run.stopping.set()
+    assert len(list(Smooth(two_pass=True).run(Frames(frames, run)))) == 5
+    run.stopping.clear()
+    smoothed = Smooth(two_pass=True).run(Frames(frames, run))
+    assert next(smoothed).index == 0
+    run.stopping.set()
+    assert list(smoothed) == []
+    assert run.lost.cut == "interrupted"
 
 
 def test_two_passes_refuse_a_changed_picture_before_them() -> None:
@@ -295,6 +307,6 @@ def test_labels_on_a_real_face_do_not_flicker(clips: Path, options: str) -> None
     text = (
         f"stages:\n- file: {{path: {clips}/one_face_talking.mp4}}\n- detect\n- track\n- emotions\n- smooth{options}\n"
     )
-    labels = [frame.faces[0].emotion for frame in Pipeline.parse(text) if frame.faces]
+    labels = [label(frame.faces[0]) for frame in Pipeline.parse(text) if frame.faces]
     assert len(labels) > 460
     assert sum(a != b for a, b in itertools.pairwise(labels)) <= 8

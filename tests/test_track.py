@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from crowd import Crowd, detections, plain_iou, score, tracked
 
-from fervid.pipeline import Frame, Pipeline, Source
-from fervid.pipeline.frame import Box, Face
+from fervid.pipeline import Face, Frame, Frames, Pipeline, Source
+from fervid.pipeline.frame import Box
 from fervid.stages.faces.track import HELD_BYTES, Track
 
 GREY = np.full((360, 640, 3), 128, np.uint8)
@@ -33,7 +33,7 @@ def frames(
 
 
 def run(faces: Iterable[Sequence[Face]], track: Track | None = None, *, live: bool = False) -> list[Frame]:
-    return list((track or Track()).run(frames(faces, live=live)))
+    return list((track or Track()).run(Frames(frames(faces, live=live))))
 
 
 def seen(found: Iterable[Frame]) -> Seen:
@@ -184,7 +184,7 @@ def test_live_frames_never_wait_and_show_a_doubtful_face_only_once_it_is_confirm
             yield [Face(box(0), 0.55)]
 
     shown = []
-    for number, frame in enumerate(Track().run(frames(camera(), live=True)), 1):
+    for number, frame in enumerate(Track().run(Frames(frames(camera(), live=True))), 1):
         assert taken == number
         shown.append(len(frame.faces))
     assert shown == [0] * 10 + [1] * 10
@@ -199,7 +199,7 @@ def test_a_sure_face_never_waits_in_a_file() -> None:
             taken += 1
             yield [Face(box(0), 0.9)]
 
-    assert [taken - number for number, _ in enumerate(Track().run(frames(film())), 1)] == [0] * 20
+    assert [taken - number for number, _ in enumerate(Track().run(Frames(frames(film()))), 1)] == [0] * 20
 
 
 def test_what_waits_is_bounded() -> None:
@@ -214,7 +214,7 @@ def test_what_waits_is_bounded() -> None:
             taken += 1
             yield Frame(index, 0.0, image, source, [Face(box(0), 0.55)])
 
-    most = max(taken - number for number, _ in enumerate(Track().run(film()), 1))
+    most = max(taken - number for number, _ in enumerate(Track().run(Frames(film())), 1))
     assert most == HELD_BYTES // image.nbytes == 2
 
 
@@ -230,7 +230,7 @@ def test_times_that_stand_still_run_back_or_are_no_number_harm_no_track() -> Non
     source = Source("test", 640, 360)
     times = [0.0, 0.04, 0.04, math.nan, 0.02, 0.12, math.inf, 0.16, -math.inf]
     made = [Frame(n, time, GREY, source, [Face(box(5 * n), 0.9)]) for n, time in enumerate(times)]
-    assert seen(Track().run(made)) == [[(1, "detected")]] * 9
+    assert seen(Track().run(Frames(made))) == [[(1, "detected")]] * 9
 
 
 def test_a_variable_frame_rate_changes_no_forecast() -> None:
@@ -240,7 +240,7 @@ def test_a_variable_frame_rate_changes_no_forecast() -> None:
         Frame(n, float(time), GREY, source, [Face(box(200 * time), 0.9)] if n < 28 else [])
         for n, time in enumerate(times)
     ]
-    found = list(Track().run(made))
+    found = list(Track().run(Frames(made)))
     assert found[-1].faces[0].status == "predicted"
     assert found[-1].faces[0].box[0] == pytest.approx(200 * times[-1], abs=3)
 
@@ -261,7 +261,7 @@ def test_looks_tell_who_came_back() -> None:
     source = Source("test", 640, 360)
     made = [Frame(n, n / 25, dark, source, [Face(box(100), 0.9)]) for n in range(10)]
     made += [Frame(n, n / 25, bright, source, [Face(box(140, 110), 0.9)]) for n in range(10, 20)]
-    assert [ids(frame.faces) for frame in Track().run(made)] == [[1]] * 10 + [[2]] * 10
+    assert [ids(frame.faces) for frame in Track().run(Frames(made))] == [[1]] * 10 + [[2]] * 10
 
 
 @pytest.mark.parametrize(("grey", "number"), [(40, 1), (90, 2)], ids=["looks as before", "looks different"])
@@ -273,7 +273,7 @@ def test_who_sets_out_unseen_is_known_again_by_looks(grey: int, number: int) -> 
         Frame(n, n / 25, np.full_like(GREY, grey if n >= 30 else 40), source, list(faces))
         for n, faces in enumerate(found)
     ]
-    seen_as = [ids(frame.faces) for frame in Track().run(made)]
+    seen_as = [ids(frame.faces) for frame in Track().run(Frames(made))]
     assert seen_as[:5] + seen_as[30:] == [[1]] * 5 + [[number]] * 5
 
 
@@ -282,7 +282,8 @@ def test_who_comes_out_from_behind_another_is_not_taken_for_a_new_face() -> None
     source = Source("test", 640, 360)
     found = [[Face(box(100), 0.9)]] * 10 + [[]] * 5 + [[Face(box(150), 0.55)]] * 2 + [[Face(box(150), 0.9)]] * 5
     made = [Frame(n, n / 25, np.full_like(GREY, 80 if n in (15, 16) else 40), source, f) for n, f in enumerate(found)]
-    assert seen(Track().run(made)) == [[(1, "detected")]] * 10 + [[(1, "predicted")]] * 7 + [[(1, "detected")]] * 5
+    found_again = [[(1, "detected")]] * 10 + [[(1, "predicted")]] * 7 + [[(1, "detected")]] * 5
+    assert seen(Track().run(Frames(made))) == found_again
 
 
 def test_a_sure_detection_between_two_faces_leaves_the_doubtful_one_its_own() -> None:

@@ -139,10 +139,11 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
     options = {"teachers": [str(train(tmp_path, "teacher", epochs=1))]}
     whole = train(tmp_path, "whole", **options)
     last = tmp_path / "run" / "last.safetensors"
-    for frame in Pipeline.load(config(tmp_path, options)):
+    pipeline = Pipeline.load(config(tmp_path, options))
+    for frame in pipeline:
         if frame.index == 0:
-            threading.Thread(target=_stop_after_an_epoch, args=(last, frame.source.stopping)).start()
-    assert frame.source.cut == "interrupted"
+            threading.Thread(target=_stop_after_an_epoch, args=(last, pipeline.run.stopping)).start()
+    assert pipeline.run.lost.cut == "interrupted"
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
     assert digest(train(tmp_path, **options)) == digest(whole)
@@ -151,23 +152,23 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("table")
 def test_a_stop_while_teachers_read_ends_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     teacher = str(train(tmp_path, "teacher", epochs=1))
-    stopping: list[threading.Event] = []
+    pipeline = Pipeline.load(config(tmp_path, {"teachers": [teacher]}))
 
     class Listen(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if "what teaches reads" in record.msg:
-                stopping[0].set()
+                pipeline.run.stopping.set()
 
     listen, training = Listen(), logging.getLogger("fervid.models.training.session")
     training.addHandler(listen)
     try:
         with caplog.at_level(logging.INFO):
-            for frame in Pipeline.load(config(tmp_path, {"teachers": [teacher]})):
-                stopping = [frame.source.stopping]
+            for _ in pipeline:
+                pass
     finally:
         training.removeHandler(listen)
     assert "training stopped before its first epoch was whole" in caplog.text
-    assert frame.source.cut == "interrupted"
+    assert pipeline.run.lost.cut == "interrupted"
 
 
 def _stop_after_an_epoch(last: Path, stopping: threading.Event) -> None:
@@ -206,7 +207,7 @@ def test_a_stopped_training_of_another_version_of_the_network_is_kept(
             super().__init__()
             self.more = torch.nn.Linear(1, 1)
 
-    monkeypatch.setitem(zoo._registry, "mine", Larger)
+    monkeypatch.setitem(zoo.networks.known, "mine", Larger)
     with pytest.raises(ModelError, match="damaged, or of another version of the network; choose another `out`"):
         train(tmp_path, epochs=1)
     assert digest(last) == before

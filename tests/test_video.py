@@ -11,7 +11,7 @@ import footage
 import numpy as np
 import pytest
 
-from fervid.pipeline import Frame, Pipeline, Source
+from fervid.pipeline import Frame, Frames, Pipeline, Source
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.stages.sinks.video import Video
 
@@ -263,5 +263,5 @@ def test_strange_pictures_and_times(tmp_path: Path, codec: Literal["h264", "mpeg
     source, image = Source("strange", *size), np.zeros((size[1], size[0], 3), np.uint8)
     moments = [0.0, 0.0, 0.5, 0.4, 100.0, 100.001]
     frames = [Frame(index, time, image, source) for index, time in enumerate(moments)]
-    assert list(Video(str(tmp_path / "out.mp4"), codec).run(frames)) == frames
+    assert list(Video(str(tmp_path / "out.mp4"), codec).run(Frames(frames))) == frames
     assert footage.times(tmp_path / "out.mp4") == pytest.approx([0, 0, 0.5, 0.5, 100, 100.001], abs=4e-5)

@@ -50,7 +50,7 @@ def test_flattened_features_are_as_many_as_the_origins_have() -> None:
 
 @pytest.mark.parametrize("name", [*ORIGINS, "fervid"])
 def test_every_network_keeps_the_contract(name: str) -> None:
-    assert name in zoo.names()
+    assert name in zoo.networks.names()
     network = zoo.build(name).eval()
     faces = torch.randn(3, 1, network.size, network.size)  # type: ignore[arg-type]
     assert network(faces).shape == (3, 7)
@@ -80,7 +80,7 @@ def test_a_name_of_fervid_cannot_be_taken() -> None:
 
 def test_two_networks_of_one_name_are_an_error() -> None:
     zoo.network("twice")(type("First", (nn.Module,), {"__module__": "one"}))
-    with pytest.raises(ConfigError, match="two networks are named 'twice': one and two; rename one"):
+    with pytest.raises(ConfigError, match="two networks are named 'twice': one.First and two.Second; rename one"):
         zoo.network("twice")(type("Second", (nn.Module,), {"__module__": "two"}))
 
 
@@ -103,5 +103,5 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_listing_networks_does_not_import_torch() -> None:
-    code = "import sys; from fervid.models import zoo; zoo.names(); print('torch' in sys.modules)"
+    code = "import sys; from fervid.models import zoo; zoo.networks.names(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

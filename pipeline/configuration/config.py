@@ -119,6 +119,8 @@ def parse(text: str, values: Mapping[str, Any] | None = None, origin: str = "<te
         raise ConfigError(Mistake("a pipeline is a mapping with a list of 'stages'", origin, root.line))
     mistakes = [_unknown(key, node, origin) for key, node in root.value.items() if key not in KEYS]
     stages = root.value.get("stages")
+    if stages is None and mistakes:
+        raise ConfigError(*mistakes)
     if stages is None or not isinstance(stages.value, list) or not stages.value:
         line = stages.line if stages else root.line
         raise ConfigError(*mistakes, Mistake("'stages' must be a list of stages", origin, line))
@@ -128,6 +130,7 @@ def parse(text: str, values: Mapping[str, Any] | None = None, origin: str = "<te
             entries.append(entry.read(node, origin))
         except ConfigError as error:
             mistakes += error.mistakes
+            entries.append(Entry("", Place(origin, node.line), readable=False))
     threads, wrong = _threads(root, values or {}, origin)
     plugins, odd = _plugins(root, origin)
     others = {key: value for key, value in (values or {}).items() if not _is_threads(key, value)}

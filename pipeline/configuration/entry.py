@@ -27,6 +27,8 @@ class Entry:
     place: Place
     options: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    readable: bool = True
+    """False where something stands in a stage's place that is not written as one."""
 
     def mistake(self, message: str, option: str = "") -> Mistake:
         """Something that is wrong with the stage, or with one of its options."""
@@ -68,6 +70,8 @@ def read(node: Node, origin: str) -> Entry:
 
 def build(entry: Entry) -> Built:
     """Make the stage; nothing is opened."""
+    if not entry.readable:
+        return Built(entry)
     try:
         cls = stages.find(entry.name)
     except Exception as error:

@@ -100,16 +100,18 @@ def _gaps(chain: Sequence[Built]) -> Iterator[Mistake]:
     for number, (part, terms) in enumerate(known):
         behind = known[number + 1 :] if SPARSE in terms.gives else []
         bridge = next((n for n, (_, other) in enumerate(behind) if SPARSE in other.ends), len(behind))
-        for other, its in behind[:bridge]:
-            if its.gives or (other.cls and roles.option(other.cls, Writes)):
-                what = f"passes frames over, in which {other.entry.name} would miss faces"
-                yield part.entry.mistake(f"{what}; put track between them")
-                break
-        for other, its in behind:
-            if BRIDGED in its.refuses:
-                what = f"passes frames over, and {other.entry.name} would miss faces there"
-                yield part.entry.mistake(f"{what}; search every frame")
-                break
+        in_the_dark = next((other for other, its in behind[:bridge] if _makes_something(other, its)), None)
+        if in_the_dark:
+            what = f"passes frames over, in which {in_the_dark.entry.name} would miss faces"
+            yield part.entry.mistake(f"{what}; put track between them")
+        strict = next((other for other, its in behind if BRIDGED in its.refuses and other is not in_the_dark), None)
+        if strict:
+            what = f"passes frames over, and {strict.entry.name} would miss faces there"
+            yield part.entry.mistake(f"{what}; search every frame")
+
+
+def _makes_something(part: Built, terms: Terms) -> bool:
+    return bool(terms.gives) or (part.cls is not None and roles.option(part.cls, Writes) is not None)
 
 
 def _outputs(chain: Sequence[Built]) -> Iterator[Mistake]:
@@ -149,7 +151,8 @@ def _lack(fact: Fact[Any], part: Built, chain: Sequence[Built]) -> Mistake:
     if not there:
         return entry.mistake(f"needs {fact.words}, which no stage gives")
     giver = stages.find(there[0])
-    if giver is None or FRAMES not in giver.gives:
+    first = _terms(chain[0])
+    if giver is None or FRAMES not in giver.gives or not first or FRAMES not in first.gives:
         return entry.mistake(f"needs {fact.words}; put {there[0]} before it")
     why = part.stage and _cause(part.stage, lambda terms: fact not in terms.needs)
     what = f"needs {fact.words}, and {chain[0].entry.name} is none: put {' or '.join(there)} in its place"

@@ -36,7 +36,8 @@ def put(overrides: Mapping[str, Any], entries: Sequence[Entry], origin: str) -> 
         try:
             entry, option = _addressed(entries, key, origin)
         except ConfigError as error:
-            mistakes += error.mistakes
+            if all(one.readable for one in entries):  # else it may mean the one that cannot be read
+                mistakes += error.mistakes
             continue
         entry.options[option] = os.fspath(value) if isinstance(value, os.PathLike) else value
         entry.places[option] = Place(f"--set {key}")
@@ -52,7 +53,7 @@ def _addressed(entries: Sequence[Entry], key: str, origin: str) -> tuple[Entry, 
     name, _, number = stage.partition("#")
     matches = [entry for entry in entries if entry.name == name]
     if not matches:
-        known = [entry.name for entry in entries]
+        known = [entry.name for entry in entries if entry.readable]
         raise _error(key, f"no stage {name!r} in {origin}{suggest(name, known)} (it has {', '.join(known)})")
     if number.isdecimal() and 1 <= int(number) <= len(matches):
         return matches[int(number) - 1], option

@@ -7,7 +7,6 @@ All that a stage of one's own needs is in `fervid.pipeline`; these are the names
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ __all__ = ["Fact", "Pipeline", "Stage", "__version__", "register"]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("fervid")
     if name not in __all__:
         raise AttributeError(f"module 'fervid' has no attribute {name!r}")
