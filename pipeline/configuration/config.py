@@ -78,11 +78,11 @@ def read(path: str | Path) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
+        raise ConfigError(Mistake("no such file", str(path))) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(Mistake(f"cannot be read: {error.strerror}", str(path))) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not YAML: {_instead(Path(path))}") from None
+        raise ConfigError(Mistake(f"not YAML: {_instead(Path(path))}", str(path))) from None
 
 
 def _instead(path: Path) -> str:
@@ -105,7 +105,9 @@ def locate(name: str) -> Path:
     shipped = sorted(file.stem for file in folder.glob("*.yaml"))
     if name.removesuffix(".yaml") in shipped:
         return folder / f"{name.removesuffix('.yaml')}.yaml"
-    raise ConfigError(f"{name}: no such file{options.suggest(name, shipped)} (fervid ships {', '.join(shipped)})")
+    raise ConfigError(
+        Mistake(f"no such file{options.suggest(name, shipped)} (fervid ships {', '.join(shipped)})", name)
+    )
 
 
 def parse(text: str, values: Mapping[str, Any] | None = None, origin: str = "<text>") -> Config:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.errors import ConfigError, Mistake
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -39,16 +39,15 @@ def read(text: str, origin: str) -> Node:
         ConfigError: too long, too deep, not YAML, or more than plain data.
     """
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise ConfigError(f"{origin}: longer than {MAX_BYTES // 1_000_000} MB; a pipeline is a short list")
+        raise ConfigError(Mistake(f"longer than {MAX_BYTES // 1_000_000} MB; a pipeline is a short list", origin))
     try:
         _refuse_hostile(text, origin)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is None:
-            raise ConfigError(f"{origin}: empty; a pipeline has a list of stages")
+            raise ConfigError(Mistake("empty; a pipeline has a list of stages", origin))
         return _convert(root, origin, yaml.SafeLoader(""))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{origin}:{mark.line + 1}" if mark else origin
         what = error.problem or error.context
         if "'\\t'" in str(what):
             what = f"{what}; indent with spaces, not tabs"
@@ -56,23 +55,23 @@ def read(text: str, origin: str) -> Node:
             what = f"{what}; put text with braces into quotes:"
         if error.context_mark and (error.context or "").startswith("while"):
             what = f"{what} {error.context}, which began on line {error.context_mark.line + 1}"
-        raise ConfigError(f"{place}: not YAML: {what}") from None
+        raise ConfigError(Mistake(f"not YAML: {what}", origin, mark.line + 1 if mark else None)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{origin}: not YAML: {str(error).splitlines()[0]}") from None
+        raise ConfigError(Mistake(f"not YAML: {str(error).splitlines()[0]}", origin)) from None
 
 
 def _refuse_hostile(text: str, origin: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        place = f"{origin}:{event.start_mark.line + 1}" if event.start_mark else origin
+        line = event.start_mark.line + 1 if event.start_mark else None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError(f"{place}: anchors and aliases (&, *) are not allowed; write the value out")
+            raise ConfigError(Mistake("anchors and aliases (&, *) are not allowed; write the value out", origin, line))
         if getattr(event, "tag", None):
-            raise ConfigError(f"{place}: tags (!) are not allowed; write plain values")
+            raise ConfigError(Mistake("tags (!) are not allowed; write plain values", origin, line))
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise ConfigError(f"{place}: nested more than {MAX_DEPTH} levels deep")
+                raise ConfigError(Mistake(f"nested more than {MAX_DEPTH} levels deep", origin, line))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -99,10 +98,9 @@ def _convert_mapping(node: yaml.MappingNode, origin: str, scalars: yaml.SafeLoad
     found: dict[str, Node] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
-        place = f"{origin}:{line}"
         if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-            raise ConfigError(f"{place}: a key must be a plain word")
+            raise ConfigError(Mistake("a key must be a plain word", origin, line))
         if key.value in found:
-            raise ConfigError(f"{place}: {key.value!r} stands here twice; remove one")
+            raise ConfigError(Mistake(f"{key.value!r} stands here twice; remove one", origin, line))
         found[key.value] = replace(_convert(value, origin, scalars), line=line)
     return found
