@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -15,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from fervid.pipeline.terminal.scaffold import write
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("pipeline", "stages", "models", "configs")
@@ -122,3 +126,50 @@ def test_every_import_is_required(setup: configparser.ConfigParser) -> None:
     named = {canonicalize_name(requirement.name) for requirement in requirements(setup)}
     unnamed = {module for module in modules if not named & {canonicalize_name(n) for n in wheels.get(module, [module])}}
     assert unnamed == set()
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The python of an environment into which the wheel was installed; what it needs comes from this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = Path(subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip())
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    (packages / "needed.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+def test_import_fervid_gives_what_comes_first_and_loads_nothing_heavy(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, fervid\nfrom fervid import Fact, Pipeline, Stage, register\n"
+        "print(fervid.__version__, fervid.__file__)\n"
+        "print({'av', 'click', 'cv2', 'mediapipe', 'numpy', 'onnxruntime', 'rich', 'torch'} & sys.modules.keys())"
+    )
+    done = subprocess.run([installed, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[0].startswith(f"0.1.0 {installed.parents[1]}"), done.stderr
+    assert done.stdout.splitlines()[1] == "set()"
+
+
+def test_what_is_installed_runs_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
+    code = "from fervid.pipeline.terminal.cli import main; main()"
+    command = [installed, "-c", code, "run", "demo", "--quiet", "--set", "demo.frames=5"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["demo.csv", "demo.csv.json", "demo.mp4"]
+
+
+def test_mypy_is_content_with_a_stage_of_ones_own(installed: Path, tmp_path: Path) -> None:
+    """Strictly, against what is installed."""
+    write("smiles", tmp_path, "smiles")
+    write("large_ones", tmp_path)
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "speed.py").write_text(next(block for block in blocks if "@register" in block))
+    files = ["smiles.py", "large_ones.py", "speed.py"]
+    options = ["--strict", "--python-executable", str(installed), "--cache-dir", str(tmp_path / "cache")]
+    command = [sys.executable, "-m", "mypy", *options, *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout == "Success: no issues found in 3 source files\n"
