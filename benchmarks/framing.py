@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 
 from fervid.models.crop import Framing, crop, region
 from fervid.models.runtime import open_classifier
-from fervid.pipeline import Face, Frame, Source
+from fervid.models.target import TARGET
+from fervid.pipeline import Face, Frame, Frames, Source
 from fervid.stages.faces.detect import Detect
-from fervid.stages.faces.emotions import Emotions
+from fervid.stages.faces.emotions import PROBABILITIES, Emotions
 from fervid.stages.sources.fer2013 import SIDE, Fer2013
 
 LARGE = 96  # pixels from which on the crop's square is judged
@@ -66,9 +67,9 @@ def main() -> None:
     arguments.add_argument("--surroundings", choices=("blur", "grey", "noise"), default="blur")
     given = arguments.parse_args()
     rows = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}[given.rows]
-    frames = list(Fer2013(given.csv, split="validation").run([]))[rows]
+    frames = list(Fer2013(given.csv, split="validation").run(Frames()))[rows]
     frames = frames[:: max(1, len(frames) // given.faces)][: given.faces]
-    truth = np.array([frame.target.emotion for frame in frames if frame.target])
+    truth = np.array([target.emotion for frame in frames if (target := frame[TARGET])])
     measure(np.stack([frame.image[:, :, 0] for frame in frames]), truth, given)
 
 
@@ -105,16 +106,16 @@ def look(faces: Grey, side: int, wide: float, around: str, crops: list[Crop], fr
     source, seen = Source("pasted", width, height), Seen()
     pictures = (paste(face, side, at, (width, height), around) for face, at in zip(faces, corners, strict=True))
     frames = (Frame(n, float(n), picture, source) for n, picture in enumerate(pictures))
-    for frame in Emotions().run(Detect().run(frames)):
+    for frame in Emotions().run(Frames(Detect().run(Frames(frames)))):
         at = corners[frame.index]
         face = max(
             (one for one in frame.faces if inside(one, at, side)), key=lambda one: one.box[2] - one.box[0], default=None
         )
-        if face is not None and face.emotions is not None:
+        if face is not None and (scores := face[PROBABILITIES]) is not None:
             square = region(face.box, face.keypoints, framing)
             x, y = (square.x - at[0]) / side - 0.5, (square.y - at[1]) / side - 0.5
             seen.found.append(frame.index)
-            seen.answers.append(int(face.emotions.argmax()))
+            seen.answers.append(int(scores.argmax()))
             seen.residuals.append((square.side / side, x, y, degrees(square.angle)))
             seen.crops.append([crop_of(frame.image, face) for crop_of in crops])
     return seen

@@ -6,16 +6,16 @@ python benchmarks/overhead.py
 from __future__ import annotations
 
 import statistics
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
 
-from fervid.pipeline import Frame, Pipeline, Source, Stage, register
+from fervid.pipeline import FRAMES, Frame, Frames, Pipeline, Source, Stage, register
 
-FRAMES = 50_000
+COUNT = 50_000
 STAGES = 10
 
 
@@ -24,12 +24,12 @@ STAGES = 10
 class BenchmarkSource(Stage):
     """The same small picture again and again."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-    gives: ClassVar[frozenset[str]] = frozenset({"frames"})
+    needs = ()
+    gives = (FRAMES,)
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         source, image = Source("nothing", 8, 8), np.zeros((8, 8, 3), np.uint8)
-        for index in range(FRAMES):
+        for index in range(COUNT):
             yield Frame(index, index / 25, image, source)
 
 
@@ -38,7 +38,7 @@ class BenchmarkSource(Stage):
 class BenchmarkPass(Stage):
     """Hand every frame on."""
 
-    def run(self, frames: Iterable[Frame]) -> Generator[Frame]:
+    def run(self, frames: Frames) -> Generator[Frame]:
         for frame in frames:  # noqa: UP028 - a real stage has a body here
             yield frame
 
@@ -69,9 +69,9 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in chains}
     for _ in range(5):
         for name, stages in chains.items():
-            times[name].append(seconds(list(stages)) / FRAMES * 1e6)
+            times[name].append(seconds(list(stages)) / COUNT * 1e6)
     base = statistics.median(times.pop("source alone"))
-    print(f"source alone: {base:.2f} us a frame, {FRAMES} frames, median of 5")
+    print(f"source alone: {base:.2f} us a frame, {COUNT} frames, median of 5")
     for name, measured in times.items():
         count = len(chains[name]) - 1
         print(f"{name}: {(statistics.median(measured) - base) / count:.2f} us a frame")

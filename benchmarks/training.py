@@ -32,6 +32,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fervid.models import zoo
+from fervid.models.target import TARGET
 from fervid.models.training.session import Session
 from fervid.pipeline import Pipeline
 from fervid.pipeline.configuration.config import locate
@@ -99,11 +100,11 @@ def gather(session: Session, csv: Path, count: int) -> None:
     """Fill a session with `count` faces to learn from and an eighth to judge by, as the pipeline would."""
     wanted = {"train": count, "validation": count // 8}
     for frame in Pipeline.parse(f'stages:\n  - fer2013: {{path: "{csv}"}}'):
-        target = frame.target
+        target = frame[TARGET]
         if target and wanted.get(target.split, 0):
             wanted[target.split] -= 1
-            frame.target = dataclasses.replace(target, votes=tuple(10 * (k == target.emotion) for k in range(10)))
-            session.add(frame)
+            votes = tuple(10 * (k == target.emotion) for k in range(10))
+            session.add(frame, dataclasses.replace(target, votes=votes))
 
 
 @dataclasses.dataclass

@@ -68,8 +68,9 @@ def register(name: str) -> Callable[[S], S]:
     """
 
     def enter(cls: S) -> S:
-        cls.name = name
-        return stages.register(name)(cls)
+        known = stages.register(name)(cls)
+        known.name = name
+        return known
 
     return enter
 

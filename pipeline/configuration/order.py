@@ -173,7 +173,7 @@ def _givers(fact: Fact[Any], chain: Sequence[Built]) -> list[Built]:
 def _elsewhere(fact: Fact[Any]) -> list[str]:
     """Stages that are not in the pipeline and give it."""
     found = []
-    for name in stages.names():
+    for name in sorted(stages.names(), key=lambda name: name not in stages.built_in):
         with suppress(Exception):  # one that cannot be loaded gives nothing
             cls = stages.find(name)
             if cls is not None and fact in cls.gives:

@@ -74,7 +74,8 @@ class Smooth(Stage):
     hold: Annotated[float, Ge(0)] = 0.5
     """The label also changes when another has led for this many seconds, by however little."""
     two_pass: bool = False
-    """Read the file twice and look ahead as well as back: steadier and without delay; `method` does not matter then."""
+    """Read the file twice and look ahead as well as back: steadier and without delay; `method` does not matter then. It
+    needs all frames at once, so such a run cannot be resumed in the middle."""
 
     needs = (FRAMES, TRACKS, EMOTION)
     gives = (SMOOTHED,)

@@ -25,7 +25,8 @@ LATE = 0.5  # seconds behind a file's own speed after which it is not caught up 
 class Display(Stage):
     """A window; q, Esc or closing it ends the run in order, with all outputs closed.
 
-    A window that is slower than the run shows fewer frames; the other stages still get every one.
+    A window that is slower than the run shows fewer frames; the other stages still get every one. A resumed run shows
+    what comes from there on.
     """
 
     title: str = "fervid"
