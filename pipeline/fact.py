@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -50,7 +50,11 @@ class Fact(Generic[T]):
     value: Callable[[Sequence[Cell]], T] | None = None
     """From the cells back to the value; without it, a value that is the only cell comes back, any other cannot."""
 
+    to_cells: Callable[[T], Sequence[Cell]] = field(init=False, repr=False)
+    """One cell for each column."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "to_cells", self.cells or (_alone if len(self.columns) == 1 else _as_it_is))
         named[self.name] = self
 
     @property
@@ -61,12 +65,6 @@ class Fact(Generic[T]):
     def read(self, known: Mapping[Fact[Any], Any], _holder: object) -> T | None:
         """The value among what is known of a face or frame."""
         return known.get(self)
-
-    def to_cells(self, value: T) -> Sequence[Cell]:
-        """One cell for each column."""
-        if self.cells:
-            return self.cells(value)
-        return (cast(Cell, value),) if len(self.columns) == 1 else cast("Sequence[Cell]", value)
 
     def from_cells(self, cells: Sequence[Cell]) -> T:
         """The value again.
@@ -79,6 +77,14 @@ class Fact(Generic[T]):
         if self.cells is None and len(self.columns) == 1:
             return cast(T, cells[0])
         raise ValueError(f"{self.words} cannot be made of their cells again; give the fact a `value`")
+
+
+def _alone(value: Any) -> tuple[Cell]:
+    return (value,)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 FRAMES: Fact[None] = Fact("frames", "frames")

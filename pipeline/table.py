@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fervid.pipeline.fact import Cell, Column, Fact, columns
-from fervid.pipeline.frame import Frame
+from fervid.pipeline.fact import Cell, Column, Fact
+from fervid.pipeline.frame import Face, Frame
 
 HEAD = (
     Column(
@@ -19,6 +19,11 @@ HEAD = (
 """What every row begins with."""
 
 
+Cells = Sequence[Cell]
+Part = Cells | None
+"""What one fact says, a cell for each of its columns; None where it is not known."""
+
+
 class Table:
     """Rows of what some facts say."""
 
@@ -28,26 +33,32 @@ class Table:
         self._of_frame = [fact for fact in shown if not fact.of_faces]
         self._of_face = [fact for fact in shown if fact.of_faces]
         self._title = title
-        self.columns = [*HEAD, *columns(self._of_frame), *columns(self._of_face)]
-        self._nothing = [(None,) * len(fact.columns) for fact in self._of_face]
+        self.groups = [HEAD, *(fact.columns for fact in (*self._of_frame, *self._of_face))]
+        """The columns, those of one fact together."""
+        self.columns = [column for group in self.groups for column in group]
 
     def rows(self, frame: Frame) -> list[list[Cell]]:
         """One row for each face; of a frame without one, a row whose cells of faces are empty."""
-        head = [*self._head(frame), *_cells(self._of_frame, frame)]
-        if not frame.faces:
-            return [head + [cell for cells in self._nothing for cell in cells]]
-        return [head + _cells(self._of_face, face) for face in frame.faces]
+        return [self._joined(parts) for parts in self.parts(frame)]
 
-    def _head(self, frame: Frame) -> list[Cell]:
+    def parts(self, frame: Frame) -> list[list[Part]]:
+        """The same, each row in parts that are as long as `groups`."""
+        head = [self._head(frame), *_parts(self._of_frame, frame)]
+        if not frame.faces:
+            return [head + [None] * len(self._of_face)]
+        return [head + _parts(self._of_face, face) for face in frame.faces]
+
+    def _joined(self, parts: Sequence[Part]) -> list[Cell]:
+        filled = zip(self.groups, parts, strict=True)
+        return [cell for group, part in filled for cell in ((None,) * len(group) if part is None else part)]
+
+    def _head(self, frame: Frame) -> Cells:
         wall = frame.wall_time.isoformat(timespec="milliseconds") if frame.wall_time else None
         title = self._title if frame.name else self._title or frame.source.name
         name = "/".join(filter(None, (title, frame.name)))
-        return [name, frame.index, frame.time, wall]
+        return name, frame.index, frame.time, wall
 
 
-def _cells(facts: Sequence[Fact[Any]], holder: Any) -> list[Cell]:
-    cells: list[Cell] = []
-    for fact in facts:
-        value = holder[fact]
-        cells += (None,) * len(fact.columns) if value is None else fact.to_cells(value)
-    return cells
+def _parts(facts: Sequence[Fact[Any]], holder: Frame | Face) -> list[Part]:
+    known = holder.known
+    return [None if (value := fact.read(known, holder)) is None else fact.to_cells(value) for fact in facts]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import errno
-import io
 import json
-import os
-import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.fact import Cell, Column
+from fervid.pipeline.fact import Column
 from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.output import Output, partial, write
@@ -25,14 +19,7 @@ from fervid.pipeline.record import Run
 from fervid.pipeline.roles import Writes
 from fervid.pipeline.stage import Stage, register
 from fervid.pipeline.table import Table
-
-
-@dataclass(slots=True)
-class Written:
-    """How far a table is."""
-
-    bytes: int = 0
-    frames: int = 0
+from fervid.stages.sinks.recording.lines import Lines
 
 
 @register("csv")
@@ -49,7 +36,7 @@ class Csv(Stage):
 
     def run(self, frames: Frames) -> Generator[Frame]:
         run, table = frames.run, Table(frames.facts, frames.run.title)
-        lines = Lines(table.columns)
+        lines = Lines(table)
         written = frames.keep(lines.written, lines.sync)
         stream = iter(frames)
         frame = next(stream, None)
@@ -59,7 +46,7 @@ class Csv(Stage):
         try:
             with run.output(self.path) as made, lines.to(made.part):
                 while frame is not None:
-                    lines.append(table.rows(frame))
+                    lines.append(table.parts(frame))
                     written.frames += 1
                     yield frame
                     frame = next(stream, None)
@@ -68,70 +55,6 @@ class Csv(Stage):
                 _describe(made, table.columns, run, written.frames)
             raise
         _describe(made, table.columns, run, written.frames)
-
-
-class Lines:
-    """Writes rows as text, and knows how far it is."""
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._texts = [_text(column) for column in columns]
-        self._file: io.FileIO | None = None
-        self.written = Written()
-
-    @contextmanager
-    def to(self, path: Path) -> Iterator[None]:
-        """Write there, behind what was written before the run was resumed.
-
-        Raises:
-            OutputError: the file is not what was kept of it.
-        """
-        written = self.written
-        with path.open("r+b", buffering=0) as self._file:
-            if path.stat().st_size < written.bytes:
-                raise OutputError(f"{path}: is shorter than when the run was kept; --restart begins anew")
-            self._file.truncate(written.bytes)
-            self._file.seek(written.bytes)
-            if not written.bytes:
-                self._append(",".join(column.name for column in self._columns) + "\n")
-            yield
-        self._file = None
-
-    def append(self, rows: Iterable[Sequence[Cell]]) -> None:
-        """Add rows at once, so that no kill can tear one."""
-        self._append("".join([f"{self._line(row)}\n" for row in rows]))
-
-    def sync(self) -> None:
-        """See that what was written is on the disk."""
-        if self._file:
-            os.fsync(self._file.fileno())
-
-    def _line(self, row: Sequence[Cell]) -> str:
-        return ",".join(["" if cell is None else text(cell) for text, cell in zip(self._texts, row, strict=True)])
-
-    def _append(self, lines: str) -> None:
-        """What a full disk tore is taken back."""
-        assert self._file
-        data = lines.encode("utf-8", "backslashreplace")
-        added = self._file.write(data)
-        if added < len(data):
-            self._file.truncate(self._file.tell() - added)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.written.bytes += added
-
-
-def _text(column: Column) -> Callable[[Any], str]:
-    if column.type == "float":
-        return f"{{:z.{column.decimals}f}}".format
-    return str if column.type == "int" else _cell
-
-
-@lru_cache(maxsize=1024)
-def _cell(text: object) -> str:
-    """Quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe."""
-    line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", str(text))
-    csv.writer(line, lineterminator="").writerow([f"'{text}" if text.startswith(("=", "+", "-", "@")) else text])
-    return line.getvalue()
 
 
 def _describe(made: Output | None, columns: Sequence[Column], run: Run, frames: int) -> None:

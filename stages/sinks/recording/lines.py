@@ -1,0 +1,109 @@
+"""A table as text on the disk, whole lines only."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fervid.pipeline.errors import OutputError
+from fervid.pipeline.fact import Column
+from fervid.pipeline.table import Part, Table
+
+
+@dataclass(slots=True)
+class Written:
+    """How far a table is."""
+
+    bytes: int = 0
+    frames: int = 0
+
+
+class Lines:
+    """Writes rows as text, and knows how far it is."""
+
+    def __init__(self, table: Table) -> None:
+        self._head = ",".join(column.name for column in table.columns) + "\n"
+        self._texts = [_as_text(group) for group in table.groups]
+        self._file: io.FileIO | None = None
+        self.written = Written()
+
+    @contextmanager
+    def to(self, path: Path) -> Iterator[None]:
+        """Write there, behind what was written before the run was resumed.
+
+        Raises:
+            OutputError: the file is not what was kept of it.
+        """
+        written = self.written
+        with path.open("r+b", buffering=0) as self._file:
+            if path.stat().st_size < written.bytes:
+                raise OutputError(f"{path}: is shorter than when the run was kept; --restart begins anew")
+            self._file.truncate(written.bytes)
+            self._file.seek(written.bytes)
+            if not written.bytes:
+                self._append(self._head)
+            yield
+        self._file = None
+
+    def append(self, rows: Iterable[Sequence[Part]]) -> None:
+        """Add rows at once, so that no kill can tear one."""
+        self._append("".join([f"{self._line(row)}\n" for row in rows]))
+
+    def sync(self) -> None:
+        """See that what was written is on the disk."""
+        if self._file:
+            os.fsync(self._file.fileno())
+
+    def _line(self, row: Sequence[Part]) -> str:
+        return ",".join([text(part) for text, part in zip(self._texts, row, strict=True)])
+
+    def _append(self, lines: str) -> None:
+        """What a full disk tore is taken back."""
+        assert self._file
+        data = lines.encode("utf-8", "backslashreplace")
+        added = self._file.write(data)
+        if added < len(data):
+            self._file.truncate(self._file.tell() - added)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.written.bytes += added
+
+
+def _as_text(columns: Sequence[Column]) -> Callable[[Part], str]:
+    """What turns the cells of one fact into text with commas."""
+    nothing = "," * (len(columns) - 1)
+    each = [_text(column) for column in columns]
+    numbers = ",".join(f"%.{column.decimals}f" for column in columns)
+    all_numbers = all(column.type == "float" for column in columns)
+
+    def text(part: Part) -> str:
+        if part is None:
+            return nothing
+        if all_numbers and None not in part and "-0." not in (quick := numbers % tuple(part)):
+            return quick
+        return ",".join(["" if cell is None else text(cell) for text, cell in zip(each, part, strict=True)])
+
+    return text
+
+
+def _text(column: Column) -> Callable[[Any], str]:
+    """Of one cell; a number that rounds to zero has no sign."""
+    if column.type == "float":
+        return f"{{:z.{column.decimals}f}}".format
+    return str if column.type == "int" else _cell
+
+
+@lru_cache(maxsize=1024)
+def _cell(text: object) -> str:
+    """Quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe."""
+    line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", str(text))
+    csv.writer(line, lineterminator="").writerow([f"'{text}" if text.startswith(("=", "+", "-", "@")) else text])
+    return line.getvalue()
