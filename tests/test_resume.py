@@ -284,7 +284,7 @@ def command(config: Path, *options: str) -> list[str]:
 def config(tmp_path: Path) -> Path:
     """Long enough to be ended on its way."""
     path = tmp_path / "run.yaml"
-    path.write_text(SHORT.replace("OUT", str(tmp_path)).replace("STAGE", "track").replace("frames: 40", "frames: 400"))
+    path.write_text(SHORT.replace("OUT", str(tmp_path)).replace("STAGE", "track").replace("frames: 40", "frames: 150"))
     return path
 
 
