@@ -54,8 +54,9 @@ class Table:
 
     def _head(self, frame: Frame) -> Cells:
         wall = frame.wall_time.isoformat(timespec="milliseconds") if frame.wall_time else None
-        title = self._title if frame.name else self._title or frame.source.name
-        name = "/".join(filter(None, (title, frame.name)))
+        name = self._title or frame.source.name
+        if frame.name:
+            name = f"{self._title}/{frame.name}" if self._title else frame.name
         return name, frame.index, frame.time, wall
 
 

@@ -82,16 +82,20 @@ def _as_text(columns: Sequence[Column]) -> Callable[[Part], str]:
     nothing = "," * (len(columns) - 1)
     each = [_text(column) for column in columns]
     numbers = ",".join(f"%.{column.decimals}f" for column in columns)
-    all_numbers = all(column.type == "float" for column in columns)
 
     def text(part: Part) -> str:
-        if part is None:
-            return nothing
-        if all_numbers and None not in part and "-0." not in (quick := numbers % tuple(part)):
-            return quick
-        return ",".join(["" if cell is None else text(cell) for text, cell in zip(each, part, strict=True)])
+        return ",".join(["" if cell is None else text(cell) for text, cell in zip(each, part or (), strict=True)])
 
-    return text
+    def text_of_numbers(part: Part) -> str:
+        """At once, where all are known and none could round to a zero with a sign."""
+        try:
+            quick = numbers % tuple(part or ())
+        except TypeError:
+            return text(part)
+        return text(part) if "-0." in quick else quick
+
+    quickest = text_of_numbers if all(column.type == "float" for column in columns) else text
+    return lambda part: nothing if part is None else quickest(part)
 
 
 def _text(column: Column) -> Callable[[Any], str]:
