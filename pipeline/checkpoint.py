@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.frame import Frame, Source
@@ -25,8 +25,6 @@ from fervid.pipeline.output import KEPT, made, resolve, write
 from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
-M = TypeVar("M")
-
 VERSION = 1
 """Of what is kept; what another version kept is not read."""
 LARGEST = 64 << 20
@@ -48,7 +46,7 @@ class Wish:
     resume: bool = False
     """Go on from what was kept, if anything was."""
     restart: bool = False
-    """Begin anew where that was kept for another configuration, other weights or another input."""
+    """Begin anew, whatever was kept."""
 
 
 class Mark(NamedTuple):
@@ -68,8 +66,8 @@ class Keeper:
     wish: Wish
     outputs: Sequence[str]
     """Path templates of the chain, first to last."""
-    begun: list[bool] = field(default_factory=list)
-    """Of each that answers to a mark, in the order of the chain, whether it has been given a frame."""
+    answering: int = 0
+    """How many answer to a mark."""
     marks: list[Mark] = field(default_factory=list)
     """At which all shall answer, in order."""
     start: int = 0
@@ -82,7 +80,7 @@ class Keeper:
     _answers: dict[Mark, dict[int, list[Any]]] = field(default_factory=dict)
     """What was answered to a mark, by the number of the stage."""
     _over: bool = False
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def open(self, source: Source) -> int:
         """Find out what the run goes on from; return the index of the frame at which it does.
@@ -93,17 +91,14 @@ class Keeper:
         """
         self.run.source = source
         self.path = _page(resolve(self.outputs[0], self.run))
-        if not self.wish.resume:
+        if not self.wish.resume or self.wish.restart:
             return 0
-        found = next(iter(sorted(made(self.outputs[0], self.run, KEPT), key=os.path.getmtime)[-1:]), None)
+        found = next(iter(made(self.outputs[0], self.run, KEPT)[-1:]), None)
         page = _read(found) if found else None
         if found is None or page is None:
             self._end_where_all_is_whole()
             return 0
         if odd := differences(page, self.run):
-            if self.wish.restart:
-                found.unlink()
-                return 0
             raise ConfigError(f"{found}: was kept for another run: {odd}; --restart begins anew")
         self.path, self.start, self.last = found, page["next"], page["last"]
         self.memories = page["memories"]
@@ -114,15 +109,15 @@ class Keeper:
         return self.start
 
     def _end_where_all_is_whole(self) -> None:
-        there = [next(iter(made(template, self.run)), None) for template in self.outputs]
-        if self.wish.restart or None in there:
+        """Only a page beside an output proves what it was made of."""
+        there = [next(iter(made(template, self.run)[-1:]), None) for template in self.outputs]
+        if None in there:
             return
         for path in filter(None, there):
-            beside = path.with_name(f"{path.name}.json")
-            page = json.loads(beside.read_bytes()) if beside.is_file() else None
-            if page and (odd := differences(page, self.run)):
-                raise ConfigError(f"{path}: is the whole output of another run: {odd}; --restart begins anew")
-        raise Whole(f"{there[0]}: is whole already; nothing is left to do")
+            if (page := _beside(path)) is not None:
+                if odd := differences(page, self.run):
+                    raise ConfigError(f"{path}: is the whole output of another run: {odd}; --restart begins anew")
+                raise Whole(f"{path}: is whole already; nothing is left to do")
 
     def pass_by(self, frame: Frame) -> bool:
         """Behind the source, before its next frame: whether a mark lies in front of that one."""
@@ -139,14 +134,15 @@ class Keeper:
         with self._turn:
             answers = self._answers.setdefault(mark, {})
             answers[number] = memories
-            if len(answers) == len(self.begun) and not self._over:
-                self._write(mark, [answers[number] for number in range(len(self.begun))])
+            if len(answers) == self.answering and not self._over:
+                self._write(mark, [answers[number] for number in range(self.answering)])
                 del self._answers[mark]
 
     def _write(self, mark: Mark, memories: list[list[Any]]) -> None:
         assert self.path
         page = {
             "version": VERSION,
+            "fervid": version("fervid"),
             "next": mark.start,
             "last": mark.time,
             "began": self.run.began.isoformat(),
@@ -154,19 +150,25 @@ class Keeper:
             **identity(self.run),
             "memories": memories,
         }
-        write(self.path, json.dumps(page).encode(), sync=True)
-        self.run.resumable = True
+        blob = json.dumps(page).encode()
+        if len(blob) > LARGEST:
+            self.give_up(f"what is remembered takes more than {LARGEST >> 20} MB")
+        else:
+            write(self.path, blob, sync=True)
+            self.run.resumable = True
 
     def give_up(self, why: str) -> None:
         """Keep nothing from here on, nor what was kept."""
-        log.warning("%s; nothing is kept of this run, and --resume will begin anew", why)
-        self._over, self.run.resumable = True, False
-        if self.path:
-            self.path.unlink(missing_ok=True)
+        with self._turn:
+            if not self._over:
+                log.warning("%s; nothing is kept of this run, and --resume will begin anew", why)
+            self._over, self.run.resumable = True, False
+            if self.path:
+                self.path.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """The outputs are whole: nothing needs to be kept."""
-        if self.path and self.wish != Wish():
+        if self.path:
             self.path.unlink(missing_ok=True)
 
 
@@ -180,9 +182,19 @@ def _read(path: Path) -> dict[str, Any] | None:
         if path.stat().st_size > LARGEST:
             raise ValueError("too long")
         page = json.loads(path.read_bytes())
-        if page["version"] != VERSION:
+        page["next"], page["last"], page["began"], page["resumed"], page["memories"], page["config"]
+        if page["version"] != VERSION or page["fervid"] != version("fervid"):
             log.warning("%s: was kept by another version of fervid; begins anew", path)
             return None
         return dict(page)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); remove it, or --restart begins anew") from None
+        raise ConfigError(f"{path}: cannot be read ({error}); --restart begins anew") from None
+
+
+def _beside(path: Path) -> dict[str, Any] | None:
+    """The page beside a whole output, if one of fervid's is there."""
+    try:
+        page = json.loads(path.with_name(f"{path.name}.json").read_bytes())
+        return dict(page) if page["complete"] and isinstance(page["config"], list) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -77,7 +77,7 @@ class Source:
     """Reads the same frames once more, without faces; None where that is impossible."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Frame:
     """One picture of a source and all that is known about it."""
 
@@ -103,7 +103,7 @@ class Frame:
         self.known[fact] = value
 
     def __getstate__(self) -> dict[str, Any]:
-        """For `frames.keep`: all but the picture, for the stages behind have seen it already."""
+        """For `frames.keep`: its faces, not its picture: the stages behind have seen this frame already."""
         return {"index": self.index, "time": self.time, "name": self.name, "faces": self.faces}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:

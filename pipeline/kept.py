@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -25,13 +26,23 @@ class Kept(Frames):
     ) -> None:
         super().__init__(frames, run, facts)
         self._keeper, self._name, self._home = keeper, name, home
-        self._number = len(keeper.begun)
-        keeper.begun.append(False)
+        self._number = keeper.answering
+        keeper.answering += 1
         self._memories: list[tuple[Any, Callable[[], None] | None]] = []
-        self.made: Generator[Frame] | None = None
-        """What the stage makes of the frames."""
+        self._made: Generator[Frame] | None = None
+        self._first: weakref.ref[Frame] | None = None
+        """The first frame that the stage was given."""
+        self._gave = False
+        """Whether a frame has come out of it."""
         self._answered = 0
         """How many marks it has answered to."""
+
+    def out_of(self, made: Generator[Frame]) -> Iterator[Frame]:
+        """Pass on what the stage makes of these frames."""
+        self._made = made
+        for frame in made:
+            self._gave = True
+            yield frame
 
     def begin(self, source: Source) -> int:
         start = self._keeper.open(source)
@@ -47,17 +58,24 @@ class Kept(Frames):
         for frame in self._frames:
             if frame.index < keeper.start:
                 continue
-            if not keeper.begun[self._number]:
+            if self._first is None:
                 self._restore()
-                keeper.begun[self._number] = True
-                locals_ = Locals(self.made, [new for new, _ in self._memories]) if self.made else None
+                self._first = weakref.ref(frame)
+                locals_ = self._locals()
             while self._answered < len(keeper.marks) and frame.index >= keeper.marks[self._answered].start:
                 if not self._answered:
                     self._check(locals_)
                 self.answer()
             yield frame
-        if not keeper.begun[self._number]:
+        if self._first is None:
             self._restore()
+
+    def _locals(self) -> Locals | None:
+        try:
+            return Locals(self._made, [new for new, _ in self._memories]) if self._made else None
+        except NotPlainError as error:
+            self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
+            return None
 
     def answer(self) -> None:
         """Write down what the stage remembers."""
@@ -78,13 +96,14 @@ class Kept(Frames):
             ConfigError: it holds frames back.
         """
         held = f"{self._name}: holds frames back without keeping them, so --checkpoint cannot be used with it"
-        behind = self._keeper.begun[self._number + 1 :]
-        if behind and not behind[0] and not self._memories:
+        if self._made and not self._gave and not self._memories and self._first and self._first():
             raise ConfigError(held)
         try:
             names = locals_.changed() if locals_ else []
         except Held:
             raise ConfigError(held) from None
+        except NotPlainError:
+            return  # told when it is written
         if names:
             self._keeper.give_up(f"{self._name}: remembers in {', '.join(names)}, without frames.keep(...)")
 

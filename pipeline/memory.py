@@ -61,11 +61,13 @@ class Writer:
         if isinstance(value, MutableMapping):
             kind = "counter" if isinstance(value, Counter) else "dict"
             return {"id": number, kind: [[self.write(key), self.write(one)] for key, one in value.items()]}
-        if isinstance(value, list | deque):
+        if isinstance(value, deque):
+            return {"id": number, "list": [self.write(one) for one in value], "most": value.maxlen}
+        if isinstance(value, list):
             return {"id": number, "list": [self.write(one) for one in value]}
         if isinstance(value, MutableSet):
             return {"id": number, "set": [self.write(one) for one in value]}
-        return {"id": number, "of": type(value).__name__, "state": self._state(value)}
+        return {"id": number, "of": _full_name(type(value)), "state": self._state(value)}
 
     def _state(self, value: Any) -> dict[str, Any]:
         written = {}
@@ -83,7 +85,7 @@ class Reader:
     def __init__(self, home: str) -> None:
         """`home` is the module of the stage: only classes that can be seen from there are made."""
         self._known: dict[int, Any] = {}
-        self._classes = {cls.__name__: cls for cls in (Face, Frame, *_classes(home))}
+        self._classes = {_full_name(cls): cls for cls in (Face, Frame, *_classes(home))}
 
     def read(self, data: Any) -> Any:
         """The object.
@@ -109,6 +111,9 @@ class Reader:
 
     def fill(self, new: Any, data: Any) -> Any:
         """The same object as it was when it was written."""
+        if "array" in data:
+            new[...] = self.read(data)
+            return new
         self._known[data["id"]] = new
         if (pairs := data.get("dict", data.get("counter"))) is not None:
             new.clear()
@@ -129,6 +134,8 @@ class Reader:
         return self.fill(there, data) if fits else self.read(data)
 
     def _empty(self, data: Mapping[str, Any]) -> Any:
+        if "most" in data:
+            return deque(maxlen=data["most"])
         empty: dict[str, Any] = {"dict": dict, "counter": Counter, "list": list, "set": set}
         for kind, make in empty.items():
             if kind in data:
@@ -166,6 +173,10 @@ def _own(value: Any, method: str) -> Any:
     """A method that its author wrote; frozen dataclasses with slots bring others, for pickle."""
     found = getattr(type(value), method, None)
     return found if getattr(found, "__module__", None) not in (None, "builtins", "dataclasses") else None
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _array(kind: str, shape: list[int], blob: str) -> Any:

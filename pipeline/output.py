@@ -7,9 +7,9 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
@@ -18,6 +18,8 @@ from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
 
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
+MOMENT = "????-??-??_??-??-??"
+"""What `{time}` looks like."""
 EVERYWHERE = ("name", "time")
 """Placeholders of every path template: the input's name, and when it was opened."""
 KEPT = ".resume"
@@ -26,13 +28,14 @@ LONGEST = 200
 """Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
 
-class Writer(Protocol):
+class Owner(Protocol):
     """A run, as far as its files are concerned; `fervid.pipeline.Run` is one."""
 
     source: Source | None
     began: datetime
     resumable: bool
     outputs: list[Path]
+    deferred: list[Callable[[], None]] | None
 
     @property
     def interrupted(self) -> bool:
@@ -49,10 +52,14 @@ class Output:
     part: Path
     """Where to write it."""
     final: Path | None = None
-    """What it was called at last; None where nothing was kept."""
+    """What it was called at last; None while it has no name, or where nothing was kept."""
+    pieces: list[Path] = field(default_factory=list)
+    """Files that it was made of, which go once it has its name."""
+    named: Callable[[], None] = lambda: None
+    """What to do then."""
 
 
-def resolve(template: str, run: Writer, **others: str) -> Path:
+def resolve(template: str, run: Owner, **others: str) -> Path:
     """Fill `{name}`, `{time}` and the others in a path template; nothing that is filled in can leave the folder.
 
     Raises:
@@ -65,11 +72,11 @@ def resolve(template: str, run: Writer, **others: str) -> Path:
     return Path(PLACEHOLDER.sub(lambda found: harmless(values[found[1]]), template))
 
 
-def made(template: str, run: Writer, suffix: str = "") -> list[Path]:
-    """What runs over this input have made of a path template, at whatever time they began."""
+def made(template: str, run: Owner, suffix: str = "") -> list[Path]:
+    """What runs over this input have made of a path template, at whatever time they began; the newest last."""
     assert run.source
-    pattern = glob.escape(template.replace("{name}", harmless(run.source.name))).replace("{time}", "*")
-    return [Path(path) for path in sorted(glob.glob(pattern + suffix))]
+    pattern = glob.escape(template.replace("{name}", harmless(run.source.name))).replace("{time}", MOMENT)
+    return [Path(path) for path in sorted(glob.glob(pattern + suffix), key=os.path.getmtime)]
 
 
 def harmless(name: str) -> str:
@@ -92,13 +99,14 @@ def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None
 
 
 @contextmanager
-def output(path: Path, run: Writer) -> Iterator[Output]:
+def output(path: Path, run: Owner) -> Iterator[Output]:
     """Give a file to write; it takes the name `path` when the block ends well, and stands in `run.outputs` then.
 
     The temporary file lies beside the final one, as `NAME.part`, so that the rename is atomic; a killed process
     leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
     as `STEM.partial.SUFFIX`, until one that is whole takes its place: a live source has no end, so stopping one is a
-    good end. A run that can be resumed leaves it as it is.
+    good end. A run that can be resumed leaves it as it is, and names its files once all
+    of them are whole.
 
     Raises:
         OutputError: the folder or file cannot be written or another run writes it, or the output would replace the
@@ -118,7 +126,8 @@ def output(path: Path, run: Writer) -> Iterator[Output]:
             if part.exists() and not part.stat().st_size:
                 part.unlink()
             if not run.resumable:
-                _keep(made, path if stopped and source.live else partial(path), run)
+                with suppress(OutputError):
+                    _keep(made, path if stopped and source.live else partial(path), run)
             if isinstance(error, OSError):
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
             raise
@@ -126,9 +135,10 @@ def output(path: Path, run: Writer) -> Iterator[Output]:
             return
         if run.interrupted:
             _keep(made, partial(path), run)
+        elif run.deferred is None:
+            _finish(made, run)
         else:
-            _keep(made, path, run)
-            partial(path).unlink(missing_ok=True)
+            run.deferred.append(lambda: _finish(made, run))
 
 
 @contextmanager
@@ -186,7 +196,12 @@ def partial(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
-def _keep(made: Output, final: Path, run: Writer) -> None:
+def _finish(made: Output, run: Owner) -> None:
+    _keep(made, made.path, run)
+    partial(made.path).unlink(missing_ok=True)
+
+
+def _keep(made: Output, final: Path, run: Owner) -> None:
     """Give the file its name.
 
     Raises:
@@ -197,6 +212,9 @@ def _keep(made: Output, final: Path, run: Writer) -> None:
             made.part.replace(final)
             made.final = final
             run.outputs.append(final)
+            for piece in made.pieces:
+                piece.unlink(missing_ok=True)
+            made.named()
     except OSError as error:
         raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {made.part}") from error
 

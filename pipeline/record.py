@@ -61,6 +61,8 @@ class Run:
     """Frames at which it went on after a break."""
     resumable: bool = False
     """Whether enough is kept to go on from here if it ends now; unfinished outputs are then left as they are."""
+    deferred: list[Callable[[], None]] | None = None
+    """What gives whole outputs their names, in a run whose outputs get them all at its end."""
     watch: Progress | None = None
     """Told of `advance`; the terminal shows a bar."""
 

@@ -127,8 +127,13 @@ class Pipeline:
                 given.append(_given(frames, run, facts, keeper, "summary", Tally.__module__))
                 stack.callback(run.stopping.set)
                 yield from self._counted(given[-1], summed_up(facts))
+            _name_outputs(run)
             if keeper and not run.interrupted:
                 keeper.finish()
+        except BaseException:
+            if not run.resumable:
+                _name_outputs(run)
+            raise
         finally:
             run.stopping.clear()
 
@@ -141,6 +146,7 @@ class Pipeline:
     def _keeper(self, run: Run) -> Keeper | None:
         if self.keep == Wish():
             return None
+        run.deferred = []
         outputs = [template for stage in self.stages if (template := written(stage))]
         return Keeper(run, self.keep, outputs)
 
@@ -149,10 +155,11 @@ class Pipeline:
         if timing and number:
             frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))
         made = stage.run(frames)
-        if isinstance(frames, Kept):
-            frames.made = made
         try:
-            if timing is None:
+            if isinstance(frames, Kept):
+                with closing(made):
+                    yield from frames.out_of(made)
+            elif timing is None:
                 yield from made
             else:
                 with closing(made):
@@ -168,7 +175,9 @@ class Pipeline:
         run = self.run
         for frame in frames:
             if run.source is None:
-                given.begin(frame.source)
+                run.source = frame.source
+                if keeper:
+                    keeper.open(frame.source)
             if run.stopping.is_set():
                 if not frame.source.live:
                     run.lost.cut = "interrupted"
@@ -182,6 +191,11 @@ class Pipeline:
         for frame in frames:
             tally.add(frame, facts)
             yield frame
+
+
+def _name_outputs(run: Run) -> None:
+    for name in run.deferred or ():
+        name()
 
 
 def _given(

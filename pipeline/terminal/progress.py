@@ -1,4 +1,4 @@
-"""Show how far a run is, and at its end what came of it."""
+"""Show how far a run is."""
 
 from __future__ import annotations
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fervid.pipeline.errors import OutputError
 from fervid.pipeline.fact import Column
 from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
@@ -42,25 +40,18 @@ class Csv(Stage):
         frame = next(stream, None)
         if frame is None and not written.bytes:
             return
-        made: Output | None = None
-        try:
-            with run.output(self.path) as made, lines.to(made.part):
-                while frame is not None:
-                    lines.append(table.parts(frame))
-                    written.frames += 1
-                    yield frame
-                    frame = next(stream, None)
-        except BaseException:
-            with suppress(OutputError):
-                _describe(made, table.columns, run, written.frames)
-            raise
-        _describe(made, table.columns, run, written.frames)
+        with run.output(self.path) as made, lines.to(made.part):
+            made.named = lambda: _describe(made, table.columns, run, written.frames)
+            while frame is not None:
+                lines.append(table.parts(frame))
+                written.frames += 1
+                yield frame
+                frame = next(stream, None)
 
 
-def _describe(made: Output | None, columns: Sequence[Column], run: Run, frames: int) -> None:
+def _describe(made: Output, columns: Sequence[Column], run: Run, frames: int) -> None:
     """Lay the page beside the table, under the name that the table took."""
-    if made is None or made.final is None:
-        return
+    assert made.final
     page = {
         "complete": made.final == made.path and run.lost.cut is None,
         "frames": frames,

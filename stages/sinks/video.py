@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.recording.encoder import CONTAINERS, Quality
 from fervid.stages.sinks.recording.film import Film
 from fervid.stages.sinks.recording.sound import join
-
-log = logging.getLogger(__name__)
 
 
 @register("video")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +57,8 @@ class Film:
             piece = self._piece(number)
             if not piece.is_file() or piece.stat().st_size != size:
                 raise OutputError(f"{piece}: is not what it was when the run was kept; --restart begins anew")
+        for left in self._pieces_from(len(self.pieces.sizes)):
+            left.unlink()
         return self
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
@@ -69,6 +73,8 @@ class Film:
         if self._encoder is not None:
             encoder, self._encoder = self._encoder, None
             encoder.__exit__(None, None, None)
+            with encoder.part.open("rb") as file:
+                os.fsync(file.fileno())
             self.pieces.starts.append(encoder.start)
             self.pieces.sizes.append(encoder.part.stat().st_size)
 
@@ -82,10 +88,13 @@ class Film:
         assert self._run
         if isinstance(error, OSError) and self._encoder:
             self._encoder.__exit__(kind, error, trace)
+            if not self._run.resumable:
+                for piece in self._pieces_from(1):
+                    piece.unlink()
             return
         self.cut()
         left_as_it_is = self._run.resumable and (error is not None or self._run.interrupted)
-        if len(self.pieces.starts) > 1 and not left_as_it_is:
+        if (len(self.pieces.starts) > 1 or self._run.resumable) and not left_as_it_is:
             self._join()
 
     def _begin(self, image: NDArray[np.uint8], time: float) -> Encoder:
@@ -105,20 +114,29 @@ class Film:
         part = self._made.part
         return part.with_name(f"{part.name}.{number}") if number else part
 
+    def _pieces_from(self, first: int) -> list[Path]:
+        """Those that are there, from a number on, the first one of all left out."""
+        assert self._made
+        part = self._made.part
+        found = part.parent.glob(f"{glob.escape(part.name)}.*")
+        return [path for path in found if path.suffix[1:].isdecimal() and int(path.suffix[1:]) >= max(first, 1)]
+
     def _join(self) -> None:
-        """Make one file of the pieces, packet by packet."""
+        """Make one file of the pieces, packet by packet; they stay until it has its name."""
+        assert self._made
         parts = [self._piece(number) for number in range(len(self.pieces.starts))]
         joined = parts[0].with_name(f"{parts[0].name}.joined")
         try:
-            join(list(zip(parts, self.pieces.starts, strict=True)), joined, self.suffix, TICKS[self.quality.codec])
-            joined.replace(parts[0])
-        finally:
+            copy_packets(
+                list(zip(parts, self.pieces.starts, strict=True)), joined, self.suffix, TICKS[self.quality.codec]
+            )
+        except BaseException:
             joined.unlink(missing_ok=True)
-        for piece in parts[1:]:
-            piece.unlink()
+            raise
+        self._made.part, self._made.pieces = joined, parts
 
 
-def join(parts: list[tuple[Path, int]], joined: Path, suffix: str, ticks: int) -> None:
+def copy_packets(parts: list[tuple[Path, int]], joined: Path, suffix: str, ticks: int) -> None:
     """Copy the packets of videos into one; each lies behind the tick that is given with it.
 
     Decoding times are made anew: those of two encoders would overlap. The n-th packet is decoded at the n-th
