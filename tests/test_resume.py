@@ -13,9 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
-from fervid.pipeline import FACES, Column, ConfigError, Fact, Frame, Frames, Pipeline, Stage, Wish, register
+from fervid.pipeline import (
+    FACES,
+    Column,
+    ConfigError,
+    Fact,
+    Frame,
+    Frames,
+    OutputError,
+    Pipeline,
+    Stage,
+    Wish,
+    register,
+)
 
 FERVID = str(Path(sys.executable).with_name("fervid"))
 CHAIN = """
@@ -37,6 +50,7 @@ stages:
   - csv: {path: "OUT/a.csv"}
 """
 KEPT = Wish(every=0.25, resume=True)
+ENDED: list[bool] = []
 STEADY: Fact[float] = Fact("faces.probe_steady", "steady size", (Column("steady", "mean width so far", "pixels"),))
 
 
@@ -115,6 +129,51 @@ class Hoarder(Stage):
         yield from list(frames)
 
 
+@register("probe_late_faces")
+@dataclass(frozen=True)
+class LateFaces(Stage):
+    """Passes nothing on before the twentieth frame, and holds nothing back."""
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        for frame in frames:
+            if frame.index >= 20:
+                yield frame
+
+
+@register("probe_bad_end")
+@dataclass(frozen=True)
+class BadEnd(Stage):
+    """Fails behind the last frame, as a full disk may."""
+
+    at_the_end: bool = True
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        yield from frames
+        if self.at_the_end and not ENDED:
+            ENDED.append(True)
+            raise OutputError("no room for the last bit")
+
+
+@register("probe_window")
+@dataclass(frozen=True)
+class Window(Stage):
+    """Keeps the last widths of each face, and an array."""
+
+    needs = (FACES,)
+    gives = (STEADY,)
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        windows: dict[int, deque[float]] = frames.keep({})
+        mean = frames.keep(np.zeros(2))
+        for frame in frames:
+            for number, face in enumerate(frame.faces):
+                window = windows.setdefault(number, deque(maxlen=5))
+                window.append(face.box[2] - face.box[0])
+                mean += (1, sum(window))
+                face[STEADY] = sum(window) / len(window) + mean[1] / mean[0]
+            yield frame
+
+
 def chain(text: str, out: Path, stage: str = "probe_mean", keep: Wish = KEPT, **options: object) -> Pipeline:
     values = {name.replace("__", "."): value for name, value in options.items()}
     return Pipeline.parse(text.replace("OUT", str(out)).replace("STAGE", stage), values, keep=keep)
@@ -169,10 +228,10 @@ def test_matroska_is_joined_too(tmp_path: Path) -> None:
     assert shown(tmp_path / "pieces" / "a.mkv") == shown(tmp_path / "one" / "a.mkv")
 
 
-@pytest.mark.parametrize("stage", ["probe_mean", "probe_late"])
+@pytest.mark.parametrize("stage", ["probe_mean", "probe_late", "probe_window", "probe_late_faces"])
 def test_a_plugin_that_keeps_its_memory_goes_on_with_it(tmp_path: Path, stage: str) -> None:
     run(chain(SHORT, tmp_path / "whole", stage, Wish()))
-    for frame in (10, 25):
+    for frame in (25, 32):
         run(chain(SHORT, tmp_path / "broken", stage), frame)
     run(chain(SHORT, tmp_path / "broken", stage))
     assert (tmp_path / "broken" / "a.csv").read_bytes() == (tmp_path / "whole" / "a.csv").read_bytes()
@@ -254,6 +313,51 @@ def test_a_damaged_page_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.csv.resume").write_text('{"version": 1, "next": ')
     with pytest.raises(ConfigError, match=r"a\.csv\.resume: cannot be read .*--restart begins anew"):
         run(chain(SHORT, tmp_path))
+
+
+def test_a_damaged_page_is_passed_over_where_all_begins_anew(tmp_path: Path) -> None:
+    run(chain(SHORT, tmp_path), 20)
+    (tmp_path / "a.csv.resume").write_text("{")
+    run(chain(SHORT, tmp_path, keep=Wish(0.25, True, True)))
+    assert names(tmp_path) == ["a.csv", "a.csv.json"]
+
+
+def test_an_end_that_fails_can_be_made_up_for(tmp_path: Path) -> None:
+    """All outputs get their names together, so that none is whole while another is not."""
+    text = CHAIN.replace("demo: {frames: 40, faces: 4}", "demo: {frames: 40}").replace(
+        '  - video: {path: "OUT/a.mp4"}\n  - csv: {path: "OUT/a.csv"}',
+        '  - csv: {path: "OUT/a.csv"}\n  - video: {path: "OUT/a.mp4"}\n  - probe_bad_end',
+    )
+    run(chain(text.replace("- probe_bad_end", "- probe_bad_end: {at_the_end: false}"), tmp_path / "whole"))
+    ENDED.clear()
+    with pytest.raises(OutputError, match="no room for the last bit"):
+        run(chain(text, tmp_path / "broken"))
+    assert "a.csv.resume" in names(tmp_path / "broken")
+    assert not {"a.csv", "a.mp4"} & set(names(tmp_path / "broken"))
+    run(chain(text, tmp_path / "broken"))
+    assert names(tmp_path / "broken") == names(tmp_path / "whole") == ["a.csv", "a.csv.json", "a.mp4"]
+    for name in ("a.csv", "a.mp4"):
+        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_what_another_input_made_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    text = SHORT.replace("a.csv", "{name}_{time}.csv")
+    (tmp_path / "demo_2_2024-01-02_03-04-05.csv").touch()
+    run(chain(text, tmp_path))
+    assert len(names(tmp_path)) == 3
+
+
+def test_a_video_alone_is_made_again_as_nothing_says_of_what_it_was_made(tmp_path: Path) -> None:
+    text = 'stages:\n- demo: {frames: 10}\n- video: {path: "OUT/a.mp4"}\n'
+    run(chain(text, tmp_path))
+    assert run(chain(text, tmp_path)).run.tally.frames == 10
+
+
+def test_pieces_of_a_run_that_begins_anew_go(tmp_path: Path) -> None:
+    run(chain(CHAIN, tmp_path), 30)
+    assert "a.mp4.part.1" in names(tmp_path)
+    run(chain(CHAIN, tmp_path, keep=Wish()))
+    assert names(tmp_path) == ["a.csv", "a.csv.json", "a.mp4"]
 
 
 def test_the_time_of_the_first_start_stays(tmp_path: Path) -> None:
