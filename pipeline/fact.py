@@ -21,7 +21,11 @@ named: WeakValueDictionary[str, Fact[Any]] = WeakValueDictionary()
 
 @dataclass(frozen=True)
 class Column:
-    """One column of every table that a fact is in."""
+    """One column of every table that a fact is in.
+
+    Raises:
+        ValueError: its type is none of these.
+    """
 
     name: str
     meaning: str
@@ -31,6 +35,10 @@ class Column:
     """Of a float, in text."""
     summed_up: bool = True
     """Whether the summary of a run tells of it: the mean and the range of numbers, the shares of texts."""
+
+    def __post_init__(self) -> None:
+        if self.type not in ("float", "int", "text"):
+            raise ValueError(f'column {self.name!r}: its type is "float", "int" or "text", not {self.type!r}')
 
 
 @dataclass(frozen=True, eq=False)

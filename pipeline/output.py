@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import IO, Protocol
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
 
+log = logging.getLogger(__name__)
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
 MOMENT = "????-??-??_??-??-??"
 """What `{time}` looks like."""
@@ -117,8 +119,10 @@ def output(path: Path, run: Owner) -> Iterator[Output]:
     assert source
     made = Output(path, part)
     with _held(path, part, source):
-        if not run.resumable:
-            path.with_name(f"{path.name}{KEPT}").unlink(missing_ok=True)  # its file is written anew
+        kept = path.with_name(f"{path.name}{KEPT}")
+        if not run.resumable and kept.exists():
+            log.warning("%s: what was kept of an ended run is given up, as this one begins anew", kept)
+            kept.unlink()
         try:
             yield made
         except BaseException as error:

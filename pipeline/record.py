@@ -15,6 +15,8 @@ from fervid.pipeline.frame import Source
 from fervid.pipeline.output import Output, output, resolve
 from fervid.pipeline.tally import Tally, number
 
+OWN = ("complete", "frames", "labels", "columns", "input", "config", "resumed", "versions")
+"""Keys that the page beside an output has anyway."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -70,7 +72,12 @@ class Run:
         """Write down what made the outputs; it stands under this key in the page beside them.
 
         A resumed run must have the same notes, so note what results depend on, before the first frame.
+
+        Raises:
+            ValueError: the page has such a key already.
         """
+        if key in OWN:
+            raise ValueError(f"a note {key!r} would hide what the page says under this key; choose another one")
         self.notes[key] = dict(value)
 
     def tell(self, label: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from fervid.pipeline.frame import Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
+from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import written
-from fervid.pipeline.stage import Stage
+from fervid.pipeline.stage import Stage, room
 from fervid.pipeline.tally import Tally, summed_up
 
 log = logging.getLogger(__name__)
@@ -147,6 +149,8 @@ class Pipeline:
         if self.keep == Wish():
             return None
         run.deferred = []
+        if code := {stage.name: sha256(path) for stage in self.stages if (path := _code_of_a_plugin(stage))}:
+            run.note("plugins", code)
         outputs = [template for stage in self.stages if (template := written(stage))]
         return Keeper(run, self.keep, outputs)
 
@@ -191,6 +195,11 @@ class Pipeline:
         for frame in frames:
             tally.add(frame, facts)
             yield frame
+
+
+def _code_of_a_plugin(stage: Stage) -> Path | None:
+    file = sys.modules[type(stage).__module__].__file__
+    return Path(file) if file and room(type(stage)) == "plugins" else None
 
 
 def _name_outputs(run: Run) -> None:

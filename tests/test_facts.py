@@ -23,6 +23,7 @@ from fervid.pipeline import (
     Frame,
     Frames,
     Pipeline,
+    Run,
     Source,
     Stage,
     Table,
@@ -142,6 +143,23 @@ class Stolen(Stage):
 def test_a_column_has_one_owner() -> None:
     with pytest.raises(ConfigError, match="its column 'score' is that of detect too; rename it"):
         Pipeline.parse("stages: [demo, detect, probe_stolen, csv]")
+
+
+def test_a_column_of_no_known_type_is_refused() -> None:
+    with pytest.raises(ValueError, match='column \'side\': its type is "float", "int" or "text", not <class \'str\'>'):
+        Column("side", "which half", type=str)  # type: ignore[arg-type]
+
+
+def test_what_is_known_of_the_frame_is_shown_at_each_face(made: tuple[Path, str]) -> None:
+    text = CHAIN.format(folder=made[0])
+    with_it = next(iter(Pipeline.parse(text, {"draw.show": ["light"]}))).image
+    without = next(iter(Pipeline.parse(text, {"draw.show": []}))).image
+    assert (with_it != without).any()
+
+
+def test_a_note_does_not_hide_what_the_page_says() -> None:
+    with pytest.raises(ValueError, match="a note 'columns' would hide what the page says"):
+        Run().note("columns", {})
 
 
 def test_what_is_not_known_is_none() -> None:

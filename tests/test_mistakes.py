@@ -140,6 +140,14 @@ def test_what_would_fail_in_mid_run_for_its_source_is_found_before(source: str, 
     assert told(chain) == [f"1: smooth: needs an input that can be read twice, {end}"]
 
 
+def test_one_stage_in_a_wrong_place_is_one_mistake() -> None:
+    chain = "stages: [demo, track, emotions, smooth, detect, csv]"
+    assert told(chain) == ["1: track: needs faces; put detect before it"]
+    assert told("stages: [detect, demo, csv]") == [
+        "1: demo: is a source; a pipeline has one source, and it stands first"
+    ]
+
+
 def test_faces_are_not_looked_for_behind_what_is_known_of_them() -> None:
     chain = "stages: [{fer2013: {path: x}}, emotions, detect, csv]"
     assert told(chain)[0] == "1: detect: must stand before emotions, which gives emotions"

@@ -288,6 +288,20 @@ def test_other_options_are_not_gone_on_with(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.csv", "a.csv.json"]
 
 
+def test_a_changed_plugin_is_not_gone_on_with(tmp_path: Path) -> None:
+    stage = tmp_path / "calm.py"
+    stage.write_text(
+        "from dataclasses import dataclass\nfrom fervid.pipeline import Stage, register\n\n\n"
+        '@register("probe_calm_one")\n@dataclass(frozen=True)\nclass Calm(Stage):\n    """Passes all on."""\n\n'
+        "    def run(self, frames):\n        yield from frames\n"
+    )
+    text = f"plugins: [{stage}]\n" + SHORT.lstrip()
+    run(chain(text, tmp_path / "out", "probe_calm_one"), 20)
+    stage.write_text(stage.read_text() + "# changed\n")
+    with pytest.raises(ConfigError, match="was kept for another run: other plugins; --restart begins anew"):
+        run(chain(text, tmp_path / "out", "probe_calm_one"))
+
+
 def test_what_is_whole_is_not_made_again(tmp_path: Path) -> None:
     run(chain(SHORT, tmp_path))
     before = (tmp_path / "a.csv").stat().st_mtime_ns

@@ -80,7 +80,7 @@ def test_a_name_of_fervid_cannot_be_taken() -> None:
 
 def test_two_networks_of_one_name_are_an_error() -> None:
     zoo.network("twice")(type("First", (nn.Module,), {"__module__": "one"}))
-    with pytest.raises(ConfigError, match="two networks are named 'twice': one.First and two.Second; rename one"):
+    with pytest.raises(ConfigError, match=r"two networks are named 'twice': one\.First and two\.Second; rename one"):
         zoo.network("twice")(type("Second", (nn.Module,), {"__module__": "two"}))
 
 

@@ -49,7 +49,7 @@ def check_kept(chain: Sequence[Stage]) -> None:
 def _facts(chain: Sequence[Built]) -> Iterator[Mistake]:
     given: Given = {}
     owners = {column.name: "every table" for column in HEAD}
-    dark, excused = False, dict[int, list[Entry]]()
+    dark, asked_for = False, list[Entry]()
     for number, part in enumerate(chain):
         entry, terms = part.entry, _terms(part)
         if terms is None:
@@ -60,11 +60,13 @@ def _facts(chain: Sequence[Built]) -> Iterator[Mistake]:
             continue
         for fact in terms.needs:
             if fact not in given and not dark:
-                yield _lack(fact, part, chain)
+                behind = [one.entry for one in _givers(fact, chain[number:])]
+                if not (fact is FRAMES and behind):  # then the source that stands too late is told
+                    yield _lack(fact, part, chain)
+                asked_for += behind
                 given |= dict.fromkeys([fact, *_brought(fact, chain)], entry)
-                excused.setdefault(id(entry), []).extend(one.entry for one in _givers(fact, chain[number:]))
         for fact in (*terms.refuses, *_replaced(terms, given)):
-            if fact in given and fact is not BRIDGED and entry not in excused.get(id(given[fact]), ()):
+            if fact in given and fact is not BRIDGED and entry not in asked_for:
                 yield entry.mistake(_refusal(fact, given[fact], entry))
         yield from _shown(part, given, dark)
         for column in columns(fact for fact in terms.gives if fact not in given):

@@ -119,7 +119,7 @@ def run(
     CONFIG is a YAML file, or the name of one that fervid ships, such as demo, file or webcam.
 
     Ctrl-C ends it in order: a camera's outputs are complete then; of a file, what was made so far is kept under names
-    with `.partial`. A second Ctrl-C ends it at once.
+    with `.partial`, or with --checkpoint as --resume needs it. A second Ctrl-C ends it at once.
 
     With --checkpoint 60 --resume, a run that was ended in any way goes on from its last whole minute of video when the
     same command is given again, and its outputs are those of a run that was never ended.

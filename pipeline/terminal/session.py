@@ -10,6 +10,7 @@ from time import perf_counter
 
 from fervid.pipeline.batch.plan import Job
 from fervid.pipeline.batch.workers import Message, Pool, Result
+from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.record import Run
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import graceful
@@ -70,7 +71,8 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
                     bar.frame(frame, pipeline.run)
         except BaseException as error:
             summary.written(console, pipeline.run)
-            _say_how_to_go_on(pipeline.run, console)
+            if not isinstance(error, ConfigError):
+                _say_how_to_go_on(pipeline.run, console)
             if isinstance(error, KeyboardInterrupt) and caught.number:
                 return caught.exit_code
             raise

@@ -63,11 +63,11 @@ class Draw(Stage):
         """Labels and bars, over all boxes, so that none runs through them."""
         taken = [whole(face.box) for face in faces]
         scored = [face for face in faces if self.bars and _scores(face)]
-        labels = self._labels(faces, arrangement, taken, notes)
+        labels = self._labels(frame, faces, arrangement, taken, notes)
         panels = arrangement.beside(scored, taken + [place for _, place in labels], frame.time)
         if panels is None:
             strips = arrangement.below(scored)
-            labels = self._labels(faces, arrangement, taken + strips, notes)
+            labels = self._labels(frame, faces, arrangement, taken + strips, notes)
             for face, place in zip(scored, strips, strict=True):
                 pieces.stack(frame.image, place, _scores(face))
         for face, place in zip(scored, panels or [], strict=False):
@@ -77,11 +77,11 @@ class Draw(Stage):
             paste(frame.image, sprite, *place[:2])
 
     def _labels(
-        self, faces: Sequence[Face], arrangement: Arrangement, taken: list[Place], notes: Notes
+        self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement, taken: list[Place], notes: Notes
     ) -> list[tuple[Sprite, Place]]:
         labels: list[tuple[Sprite, Place]] = []
         for face in faces:
-            if wordings := self._wordings(face, arrangement.text(face), notes.of(face)):
+            if wordings := self._wordings(face, arrangement.text(face), notes.of(frame, face)):
                 others = [place for place in taken if place != whole(face.box)]
                 labels.append(arrangement.label(face, wordings, others + [place for _, place in labels]))
         return labels
@@ -104,11 +104,11 @@ class Notes:
         self._facts = [fact for fact in facts if any(column.name in shown for column in fact.columns)]
         self._shown = shown
 
-    def of(self, face: Face) -> tuple[str, ...]:
-        """A line for each: its name and what is known."""
+    def of(self, frame: Frame, face: Face) -> tuple[str, ...]:
+        """A line for each: its name and what is known, of the face or of the whole frame."""
         cells: dict[str, str] = {}
         for fact in self._facts:
-            value = face[fact] if fact.of_faces else None
+            value = face[fact] if fact.of_faces else frame[fact]
             if value is not None:
                 pairs = zip(fact.columns, fact.to_cells(value), strict=True)
                 cells |= {column.name: f"{column.name} {_rounded(cell)}" for column, cell in pairs if cell is not None}
