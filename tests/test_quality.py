@@ -128,14 +128,18 @@ def test_what_was_not_seen_has_no_quality(status: str, box: Box) -> None:
 
 @pytest.mark.parametrize("side", [60, 200, 1000])
 def test_it_takes_little_time(side: int) -> None:
+    """0.2 ms where OpenCV shrinks a large face in 0.08 ms: slower machines take longer for both."""
     image = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), np.uint8)
     measure(image, (20, 20, 20 + side, 20 + side), head())
-    took = []
+    large, took, yardstick = image[:1000, :1000], [], []
     for _ in range(2000):
         began = time.perf_counter()
         measure(image, (20, 20, 20 + side, 20 + side), head())
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.2e-3
+        between = time.perf_counter()
+        cv2.resize(large, (192, 192))
+        took.append(between - began)
+        yardstick.append(time.perf_counter() - between)
+    assert min(took) < 2.5 * min(yardstick)
 
 
 def test_demo_portrait_from_yaml() -> None:

@@ -163,9 +163,9 @@ def _lack(fact: Fact[Any], part: Built, chain: Sequence[Built]) -> Mistake:
 
 def _brought(fact: Fact[Any], chain: Sequence[Built]) -> Iterable[Fact[Any]]:
     """All that the stage that gives a fact would bring with it."""
-    for name in [one.entry.name for one in _givers(fact, chain)] or _elsewhere(fact):
-        cls = stages.find(name)
-        yield from cls.gives if cls and FRAMES not in cls.gives else ()
+    names = [one.entry.name for one in _givers(fact, chain)] or _elsewhere(fact)
+    cls = stages.find(names[0]) if names else None
+    return cls.gives if cls and FRAMES not in cls.gives else ()
 
 
 def _givers(fact: Fact[Any], chain: Sequence[Built]) -> list[Built]:
