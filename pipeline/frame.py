@@ -26,8 +26,21 @@ Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels, x2 and y2 exclusive; may reach beyond the image."""
 
 
+class Knowing:
+    """What facts can be known of: `it[FACT]` reads what is known, or None, and `it[FACT] = value` writes it."""
+
+    __slots__ = ()
+    known: dict[Fact[Any], Any]
+
+    def __getitem__(self, fact: Fact[T]) -> T | None:
+        return fact.read(self.known, self)
+
+    def __setitem__(self, fact: Fact[T], value: T) -> None:
+        self.known[fact] = value
+
+
 @dataclass(slots=True)
-class Face:
+class Face(Knowing):
     """One face in one frame: where it is, and what stages know of it. What no stage has filled in is None, never 0."""
 
     box: Box
@@ -40,12 +53,6 @@ class Face:
     status: Literal["detected", "predicted"] = "detected"
     known: dict[Fact[Any], Any] = field(default_factory=dict)
     """What stages have added; `face[FACT]` reads it and `face[FACT] = value` writes it."""
-
-    def __getitem__(self, fact: Fact[T]) -> T | None:
-        return fact.read(self.known, self)
-
-    def __setitem__(self, fact: Fact[T], value: T) -> None:
-        self.known[fact] = value
 
     def __getstate__(self) -> dict[str, Any]:
         """For `frames.keep`: what is known, as cells."""
@@ -78,7 +85,7 @@ class Source:
 
 
 @dataclass(slots=True, weakref_slot=True)
-class Frame:
+class Frame(Knowing):
     """One picture of a source and all that is known about it."""
 
     index: int
@@ -95,12 +102,6 @@ class Frame:
     """UTC time of capture, of live sources only."""
     known: dict[Fact[Any], Any] = field(default_factory=dict)
     """What stages have added; `frame[FACT]` reads it and `frame[FACT] = value` writes it."""
-
-    def __getitem__(self, fact: Fact[T]) -> T | None:
-        return fact.read(self.known, self)
-
-    def __setitem__(self, fact: Fact[T], value: T) -> None:
-        self.known[fact] = value
 
     def __getstate__(self) -> dict[str, Any]:
         """For `frames.keep`: its faces, not its picture: the stages behind have seen this frame already."""

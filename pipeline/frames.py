@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from fervid.pipeline.fact import Fact
@@ -36,6 +36,10 @@ class Frames(Iterable[Frame]):
     def through(self, wrap: Callable[[Iterable[Frame]], Iterable[Frame]]) -> None:
         """Let the frames pass through something on their way to the stage, such as a clock."""
         self._frames = wrap(self._frames)
+
+    def out_of(self, made: Generator[Frame]) -> Iterable[Frame]:
+        """What the stage makes of these frames, on its way out."""
+        return made
 
     def begin(self, source: Source) -> int:
         """For a source that can begin in the middle: tell what the input is, and get the index of its first frame.

@@ -160,14 +160,9 @@ class Pipeline:
             frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))
         made = stage.run(frames)
         try:
-            if isinstance(frames, Kept):
-                with closing(made):
-                    yield from frames.out_of(made)
-            elif timing is None:
-                yield from made
-            else:
-                with closing(made):
-                    yield from _timed(made, timing, begins=True)
+            with closing(made):
+                out = frames.out_of(made)
+                yield from _timed(out, timing, begins=True) if timing else out
         except (FervidError, MemoryError):
             raise
         except Exception as error:

@@ -318,6 +318,13 @@ def test_a_run_that_begins_anew_forgets_what_was_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.csv", "a.csv.json"]
 
 
+def test_a_kept_run_can_be_profiled_too(tmp_path: Path) -> None:
+    pipeline = Pipeline.parse(SHORT.replace("OUT", str(tmp_path)).replace("STAGE", "track"), keep=KEPT, profile=True)
+    run(pipeline)
+    assert pipeline.timings is not None
+    assert all(timing.started and timing.worked > 0 for timing in pipeline.timings)
+
+
 def test_nothing_kept_is_a_beginning(tmp_path: Path) -> None:
     assert run(chain(SHORT, tmp_path)).run.resumed == []
 
