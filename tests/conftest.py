@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 os.environ.pop("PYTHONUNBUFFERED", None)  # commands that tests start buffer as in a user's shell
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # and start as fast
 os.environ["TERM"] = "xterm"  # and draw as in a terminal, wherever the suite runs
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup makes a suite deaf to it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs, such as a suite, deaf to it

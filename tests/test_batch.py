@@ -286,7 +286,7 @@ def test_ctrl_c_stops_all_in_order(folder: Path) -> None:
 
 
 def test_asked_twice_it_does_not_wait_and_still_sums_up(folder: Path) -> None:
-    config = written(folder, SINK, "- probe_source: {frames: 10000, delay: 0.01}\n- probe_pass: {delay: 30}")
+    config = written(folder, SINK, "- probe_source: {frames: 10000, delay: 0.01}\n- probe_pass: {delay: 6}")
     process = subprocess.Popen(
         [*COMMAND, str(config), "talks", "--out", "out"], stderr=subprocess.PIPE, text=True, cwd=folder
     )
@@ -295,7 +295,7 @@ def test_asked_twice_it_does_not_wait_and_still_sums_up(folder: Path) -> None:
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=4)
     assert process.returncode == 143
     assert "0 of 5 inputs done, 5 stopped: " in errors
 

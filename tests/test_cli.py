@@ -45,11 +45,7 @@ class TestStart:
     @pytest.mark.parametrize(
         ("arguments", "seconds"), [(["--help"], 0.25), (["validate", str(ROOT / "configs" / "file.yaml")], 0.6)]
     )
-    def test_it_is_quick_and_loads_nothing_heavy(
-        self, arguments: list[str], seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+    def test_it_is_quick_and_loads_nothing_heavy(self, arguments: list[str], seconds: float) -> None:
         code = (
             "import sys, atexit; from fervid.pipeline.terminal.cli import main\n"
             f"atexit.register(lambda: print('loaded', sorted({set(HEAVY) - {'numpy'}} & sys.modules.keys())))\nmain()"
