@@ -26,3 +26,12 @@ def data() -> Path:
 def clips(data: Path) -> Path:
     """Real clips of faces."""
     return data / "videos"
+
+
+@pytest.fixture(scope="session")
+def cases(data: Path) -> Path:
+    """Small inputs of kinds that go wrong in the wild."""
+    folder = data.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    return folder
