@@ -36,7 +36,7 @@ HEAD = """# How good is it
 Written by `docs/how_good.py` from the cards beside the weights; `fervid models show NAME` prints one. Every figure
 of a split was measured through the stage `emotions`, as videos are read, on FER2013's official splits: choices were
 made on the validation split (PublicTest), the test split (PrivateTest) was looked at when a network was finished (how
-often says `models/EXPERIMENTS.md`). Each face was read once, by one network."""
+often says `lab/EXPERIMENTS.md`). Each face was read once, by one network."""
 
 
 def page() -> str:

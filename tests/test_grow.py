@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import grow
 import pytest
 import torch
 from torch import nn
 
-from fervid.models import checkpoint, grow, zoo
+from fervid.models import checkpoint, zoo
 from fervid.models.card import Card
 from fervid.models.networks import fervid
 from fervid.pipeline.errors import ModelError

@@ -120,7 +120,7 @@ def imported(file: Path) -> set[str]:
 
 
 def test_every_import_is_required(setup: configparser.ConfigParser) -> None:
-    files = [file for folder in (*FOLDERS, "tests", "benchmarks") for file in (ROOT / folder).rglob("*.py")]
+    files = [file for folder in (*FOLDERS, "tests", "benchmarks", "lab") for file in (ROOT / folder).rglob("*.py")]
     modules = set().union(*map(imported, files)) - sys.stdlib_module_names - {"fervid", *(file.stem for file in files)}
     wheels = packages_distributions()
     named = {canonicalize_name(requirement.name) for requirement in requirements(setup)}

@@ -9,9 +9,10 @@ from typing import Any
 
 import drawn
 import pytest
+import ship
 import tiny
 
-from fervid.models import checkpoint, ship
+from fervid.models import checkpoint
 from fervid.models.runtime import open_classifier
 
 

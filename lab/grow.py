@@ -1,4 +1,4 @@
-"""Make a network larger and keep what it learned: python -m fervid.models.grow SMALL.safetensors LARGE.safetensors.
+"""Make a network larger and keep what it learned: python lab/grow.py SMALL.safetensors LARGE.safetensors.
 
 The small file is of an earlier version of the same network. What it computes stays the same number for number: added
 channels have no say in the old ones, added residual blocks pass through what they get. (A short cut that was the

@@ -1,4 +1,4 @@
-"""Put a finished training among the weights that ship: python -m fervid.models.ship RUN FER2013_CSV [FERPLUS_CSV].
+"""Put a finished training among the weights that ship: python lab/ship.py RUN FER2013_CSV [FERPLUS_CSV].
 
 The network fervid is stored in half precision with its exports to ONNX; others in 8 bits, as far as nothing is lost.
 What ships is measured through the pipeline and all of it written into the card; the report with its pictures lies in
@@ -28,7 +28,7 @@ from fervid.pipeline.frame import Frame
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(__file__).parents[1] / "models" / "weights"
 
 NOTES = {
     "must_not_be_used_for": (
