@@ -11,7 +11,8 @@ from fervid.models.card import load_card
 from fervid.pipeline.configuration import config
 
 SMALL = ("cnn3", "keras_cnn4", "scratch_cnn")
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+ROOT = Path(__file__).parents[1]
+CONFIGS = [path for folder in ("configs", "lab") for path in sorted((ROOT / folder).glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -22,15 +23,14 @@ def test_it_builds(path: Path) -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_says_how_to_run_it(path: Path) -> None:
     head = path.read_text().partition("stages:")[0]
-    assert f"fervid run configs/{path.name}" in head
+    assert f"fervid run {path.parent.name}/{path.name}" in head
 
 
 @pytest.mark.parametrize(
-    ("network", "recipe"), [("fervid", "mean_fervid"), *((name, f"train_{name}") for name in SMALL)]
+    ("network", "recipe"), [("fervid", "lab/mean.yaml"), *((name, f"configs/train_{name}.yaml") for name in SMALL)]
 )
 def test_what_ships_was_trained_by_its_recipe(network: str, recipe: str) -> None:
-    (path,) = (path for path in CONFIGS if path.stem == recipe)
-    stage = config.load(path).build()[-1]
+    stage = config.load(ROOT / recipe).build()[-1]
     kept = load_card(zoo.weights(network)).recipe
     where = {"start", "start_sha256", "teacher", "teachers", "teachers_sha256"}
     assert {name: getattr(stage, name) for name in kept.keys() - where} == {
