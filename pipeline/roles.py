@@ -11,7 +11,7 @@ from fervid.pipeline.stage import Stage
 
 @dataclass(frozen=True)
 class Reads:
-    """It names the input; `fervid batch` fills it."""
+    """It names the input: `fervid run CONFIG INPUT` fills it, and `fervid batch` where that is a file."""
 
     folders: bool = False
     """Whether that may be a folder; else `fervid batch` looks for videos in it."""

@@ -289,8 +289,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("my talk.MP4", r"it is a video; try: fervid run file --set file.path='.*/my talk.MP4'"),
-        ("face.png", r"it is a picture; try: fervid run images --set images.path=.*/face.png"),
+        ("my talk.MP4", r"it is a video; try: fervid run file '.*/my talk.MP4'"),
+        ("face.png", r"it is a picture; try: fervid run images .*/face.png"),
     ],
 )
 def test_what_could_be_an_input_is_answered_with_how_to_read_it(tmp_path: Path, name: str, message: str) -> None:
@@ -309,6 +309,18 @@ def test_shipped_pipelines_are_found_by_name(tmp_path: Path, monkeypatch: pytest
     assert config.locate("demo.yaml") == Path("demo.yaml")
     with pytest.raises(ConfigError, match=r"webcm: no such file; did you mean 'webcam'\? \(fervid ships demo, "):
         config.locate("webcm")
+
+
+def test_a_word_alone_is_a_shipped_pipeline_whatever_lies_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "mine"):
+        (tmp_path / name).write_text("plugins: [evil.py]\nstages: [demo]")
+    assert config.locate("demo").parent != Path()
+    assert config.locate("./demo") == Path("demo")
+    with pytest.raises(ConfigError, match=r"mine: is none that fervid ships; for the file write \./mine"):
+        config.locate("mine")
 
 
 def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:

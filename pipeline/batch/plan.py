@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fervid.pipeline.configuration import config
+from fervid.pipeline.configuration import config, inputs
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.fact import FRAMES, LIVE
+from fervid.pipeline.fact import LIVE
 from fervid.pipeline.output import harmless
 from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.roles import written as template_of
-from fervid.pipeline.stage import Stage, stages
+from fervid.pipeline.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,15 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     """
     text = config.read(path)
     written = config.parse(text, settings, str(path))
-    if failed := written.load_plugins():
-        raise ConfigError(*failed)
     key, folders = _input(written)
-    inputs = _inputs(given, folders, out)
-    chain = config.parse(text, {**settings, key: inputs[0]}, str(path)).build()
+    sources = _inputs(given, folders, out)
+    chain = config.parse(text, {**settings, key: sources[0]}, str(path)).build()
     templates = _templates(chain)
     if "{" in str(out):
         raise ConfigError(f"{out}: no folder with a brace in its name can be written to; choose another one")
-    places = _places(inputs, _base(given), out)
+    places = _places(sources, _base(given), out)
     jobs = []
-    for source, place in zip(inputs, places, strict=True):
+    for source, place in zip(sources, places, strict=True):
         made = {one: place.parent / template.replace("{name}", place.name) for one, template in templates.items()}
         jobs.append(
             Job(
@@ -80,11 +78,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
 
 def _input(written: config.Config) -> tuple[str, bool]:
     """Where the input's path is put, and whether it may be a folder."""
-    entry = written.entries[0]
-    source = stages.find(entry.name)
-    if source is None or FRAMES not in source.gives:
-        written.build()
-        raise ConfigError(entry.mistake("is no source"))
+    entry, source = inputs.source(written)
     reads = option(source, Reads)
     if LIVE in source.gives or reads is None:
         what = "reads no files, so it cannot run over many; put a source such as file in its place"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,22 +90,29 @@ def _instead(path: Path) -> str:
     """What one who gave a video or a picture for a pipeline may have meant."""
     for endings, source, what in ((VIDEOS, "file", "a video"), (PICTURES, "images", "a picture")):
         if path.suffix.lower() in endings:
-            return f"it is {what}; try: fervid run {source} --set {source}.path={shlex.quote(str(path))}"
+            return f"it is {what}; try: fervid run {source} {shlex.quote(str(path))}"
     return "not text in UTF-8"
 
 
 def locate(name: str) -> Path:
     """Return the path of a config: a file, or one that ships with fervid, such as `webcam`.
 
+    A word alone is the name of one that ships, whatever lies in the working folder; a file has a suffix or a folder
+    in its name: `mine.yaml`, `./mine`.
+
     Raises:
         ConfigError: there is neither.
     """
-    if (path := Path(name)).exists() and not path.is_dir():
+    path = Path(name)
+    alone = not path.suffix and os.path.basename(name) == name
+    if not alone and path.exists() and not path.is_dir():
         return path
     folder = Path(str(importlib.resources.files("fervid.configs")))
     shipped = sorted(file.stem for file in folder.glob("*.yaml"))
     if name.removesuffix(".yaml") in shipped:
         return folder / f"{name.removesuffix('.yaml')}.yaml"
+    if alone and path.is_file():
+        raise ConfigError(Mistake(f"is none that fervid ships; for the file write ./{name}", name))
     raise ConfigError(
         Mistake(f"no such file{options.suggest(name, shipped)} (fervid ships {', '.join(shipped)})", name)
     )

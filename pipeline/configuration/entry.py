@@ -104,8 +104,10 @@ def _of_the_others(entry: Entry, cls: type[Stage], wrong: set[str]) -> list[Mist
 
 
 def _refused(entry: Entry, error: FervidError) -> Mistake:
-    to_blame = (option for option, value in entry.options.items() if str(value) and str(value) in str(error))
-    return entry.mistake(str(error), next(to_blame, ""))
+    told = str(error)
+    named = [option for option in entry.options if told.startswith(f"option {option!r}")]
+    quoted = [option for option, value in entry.options.items() if str(value) and str(value) in told]
+    return entry.mistake(told, next(iter(named + quoted), ""))
 
 
 def _unknown(entry: Entry) -> Mistake:

@@ -93,12 +93,13 @@ def _load(plugins: tuple[str, ...]) -> None:
 def app() -> None:
     """Read emotions from faces in video, through pipelines written in YAML.
 
-    Start with `fervid run demo`, then `fervid run file --set file.path=talk.mp4`.
+    Start with `fervid run demo`, then `fervid run file talk.mp4`.
     """
 
 
 @app.command()
 @click.argument("config")
+@click.argument("inputs", nargs=-1, metavar="[INPUT]")
 @_settings
 @click.option("--checkpoint", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help=CHECKPOINT)
 @click.option("--resume", is_flag=True, help="Go on where the same run was last kept; begin where nothing was.")
@@ -107,6 +108,7 @@ def app() -> None:
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
 def run(
     config: str,
+    inputs: tuple[str, ...],
     settings: tuple[str, ...],
     checkpoint: float | None,
     resume: bool,
@@ -116,7 +118,8 @@ def run(
 ) -> None:
     """Run a pipeline from its source to its last sink.
 
-    CONFIG is a YAML file, or the name of one that fervid ships, such as demo, file or webcam.
+    CONFIG is a YAML file such as talks.yaml or ./talks, or the name of one that fervid ships, such as demo, file or
+    webcam. INPUT is what its source shall read: a file, a folder, a device or a URL.
 
     Ctrl-C ends it in order: a camera's outputs are complete then; of a file, what was made so far is kept under names
     with `.partial`, or with --checkpoint as --resume needs it. A second Ctrl-C ends it at once.
@@ -125,12 +128,18 @@ def run(
     same command is given again, and its outputs are those of a run that was never ended.
     """
     from fervid.pipeline.checkpoint import Wish
-    from fervid.pipeline.configuration.config import locate
+    from fervid.pipeline.configuration.config import load, locate
+    from fervid.pipeline.configuration.inputs import feed
     from fervid.pipeline.run import Pipeline
     from fervid.pipeline.terminal import session
 
+    if len(inputs) > 1:
+        raise ConfigError(f"run takes one input, not {len(inputs)}; `fervid batch` takes many")
+    written = load(locate(config), _overrides(settings))
+    for given in inputs:
+        feed(written, given)
     wish = Wish(checkpoint, resume or restart, restart)
-    pipeline = Pipeline.load(locate(config), _overrides(settings), profile=profile, keep=wish)
+    pipeline = Pipeline(written.build(), threads=written.threads, profile=profile, keep=wish)
     sys.exit(session.run(pipeline, quiet=quiet))
 
 

@@ -17,6 +17,7 @@ from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.fact import FRAMES, LIVE
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
 
@@ -47,7 +48,7 @@ OPTIONS = {
 class Rtsp(Stage):
     """Frames of a network camera, the newest first; its end is never the end, only a pause until it is back."""
 
-    url: str
+    url: Annotated[str, Reads()]
     """rtsp://user:password@host:port/path; the password appears in no message or output."""
     timeout: Annotated[float, Gt(0)] = 4.0
     """Seconds without an answer or a picture until the camera counts as lost."""

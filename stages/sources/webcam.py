@@ -17,6 +17,7 @@ from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import FRAMES, LIVE
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Webcam(Stage):
     Unplugged, it ends the run, and what was written so far is whole.
     """
 
-    device: Annotated[int, Ge(0)] | str = 0
+    device: Annotated[Annotated[int, Ge(0)] | str, Reads()] = 0
     """Number of the camera, or its device file such as /dev/video2."""
     width: Annotated[int, Gt(0)] | None = None
     """Width to ask the camera for, in pixels; it may answer with another."""
@@ -68,10 +69,11 @@ class Webcam(Stage):
     def _camera(self) -> Iterator[cv2.VideoCapture]:
         import cv2
 
-        if isinstance(self.device, str) and not _is_device(Path(self.device)):
-            raise InputError(f"webcam {self.device}: {_advice('no such device file')}")
+        device = int(self.device) if str(self.device).isdecimal() else self.device
+        if isinstance(device, str) and not _is_device(Path(device)):
+            raise InputError(f"webcam {device}: {_advice('no such device file')}")
         cv2.setLogLevel(0)
-        camera = cv2.VideoCapture(self.device)
+        camera = cv2.VideoCapture(device)
         try:
             wishes = {
                 cv2.CAP_PROP_FRAME_WIDTH: self.width,
