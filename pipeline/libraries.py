@@ -1,8 +1,12 @@
-"""Turn a missing library into one line that says how to install it."""
+"""Turn a missing library into one line that says how to install it, and keep one from what lies in the folder."""
 
 from __future__ import annotations
 
+import os
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PACKAGES = {
     "libGL.so.1": "libgl1 libglib2.0-0",
@@ -17,6 +21,23 @@ PACKAGES = {
 
 EXTRAS = {"torch": "train", "onnx": "export", "openvino": "openvino", "tensorboard": "tensorboard"}
 """Extras of fervid by the Python module that an import misses."""
+
+_importing = threading.Lock()
+
+
+@contextmanager
+def out_of_the_folder() -> Iterator[None]:
+    """Import matplotlib, or what imports it, in here: else a `matplotlibrc` of the working folder goes before others.
+
+    Whoever made the folder could end the run with it, or let it wait for ever.
+    """
+    with _importing:
+        exists = os.path.exists
+        os.path.exists = lambda path: path != "matplotlibrc" and exists(path)
+        try:
+            yield
+        finally:
+            os.path.exists = exists
 
 
 def missing_library(error: ImportError) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.models import calibration
 from fervid.pipeline.frame import EMOTIONS
+from fervid.pipeline.libraries import out_of_the_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,8 +88,9 @@ def contact_sheet(mistakes: Sequence[Mistake], title: str, columns: int = 5) -> 
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with out_of_the_folder():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure((width, height), layout="constrained", dpi=120)
     FigureCanvasAgg(figure)

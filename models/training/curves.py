@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fervid.models.training.learner import Epoch, best
+from fervid.pipeline.libraries import out_of_the_folder
 
 TABLE, PICTURE = "epochs.csv", "curves.png"
 
@@ -22,9 +23,10 @@ def write(history: Sequence[Epoch], folder: Path) -> None:
 
 
 def _draw(history: Sequence[Epoch], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    with out_of_the_folder():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
     figure = Figure((9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)

@@ -19,6 +19,7 @@ from typing import Any
 from fervid.pipeline.batch.plan import Job
 from fervid.pipeline.configuration import config
 from fervid.pipeline.errors import redact, sentence
+from fervid.pipeline.interpreter import safe_path
 from fervid.pipeline.record import losses
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import SIGNALS, graceful
@@ -94,7 +95,8 @@ class Pool:
         process = multiprocessing.get_context("spawn").Process(target=work, args=(there, self._level))
         before = {number: signal.signal(number, signal.SIG_IGN) for number in TO_ALL}  # which a worker inherits
         try:
-            process.start()
+            with safe_path():
+                process.start()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from fervid.pipeline.errors import FervidError
+from fervid.pipeline.interpreter import PYTHON
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.stage import stages
 
@@ -102,9 +103,11 @@ def _loads(module: str) -> Finding:
 
 
 def _python_says(code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
+    command, elsewhere = [*PYTHON, "-c", code], os.path.dirname(sys.executable)
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=elsewhere
+        )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"does not load within {PATIENCE} seconds")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -106,10 +107,12 @@ def _face_box(pose: Pose) -> Box:
 def _portrait() -> Picture:
     """The oval as B, G, R (already times opacity) and opacity; its edge fades over some pixels."""
     import cv2
-    import matplotlib
     import numpy as np
 
-    image = cv2.imread(str(Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")))
+    package = find_spec("matplotlib")
+    places = (package and package.submodule_search_locations) or []
+    found = (Path(place, "mpl-data", "sample_data", "grace_hopper.jpg") for place in places)
+    image = next((cv2.imread(str(path)) for path in found if path.is_file()), None)
     if image is None:
         raise InputError("the demo's portrait is missing from matplotlib's sample data; install matplotlib from PyPI")
     x, y, half_width, half_height = OVAL

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.frame import Face
+from fervid.pipeline.libraries import out_of_the_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +37,10 @@ def short_range(min_score: float, model: Path | None) -> Iterator[Finder]:
     Raises:
         ModelError: the network is not where it should be, or is none.
     """
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions
-    from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
+    with out_of_the_folder():
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions
+        from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
 
     inside = Path(mediapipe.__file__).parent / "modules/face_detection/face_detection_short_range.tflite"
     path = model or inside
@@ -72,7 +74,8 @@ def full_range(min_score: float) -> Iterator[Finder]:
     Raises:
         ModelError: a version of MediaPipe without it.
     """
-    import mediapipe
+    with out_of_the_folder():
+        import mediapipe
 
     if not hasattr(mediapipe, "solutions"):
         raise ModelError(MISSING.format("full-range"))

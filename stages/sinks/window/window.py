@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.errors import OutputError
+from fervid.pipeline.interpreter import PYTHON
 from fervid.stages.sinks.window.viewer import HEADER
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Window:
     def __enter__(self) -> Window:
         if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise OutputError(f"display: there is no screen (DISPLAY is not set); {ADVICE}")
-        # -P: nothing in the working folder is imported. A session of its own: Ctrl-C is for the run, not the window.
-        command = [sys.executable, "-P", "-m", "fervid.stages.sinks.window.viewer", self.title]
+        # A session of its own: Ctrl-C is for the run, not the window.
+        command = [*PYTHON, "-m", "fervid.stages.sinks.window.viewer", self.title]
         self._complaints = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, start_new_session=True
