@@ -6,6 +6,8 @@ The names below load on first use, so that a command that needs none of them sta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fervid.pipeline.interpreter import name_library_folders
+
 if TYPE_CHECKING:
     from fervid.pipeline.checkpoint import Wish as Wish
     from fervid.pipeline.errors import ConfigError as ConfigError
@@ -54,6 +56,8 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)
+
+name_library_folders()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Start Python anew, so that nothing that lies in the working folder is taken for one of its modules."""
+"""Start other processes so that nothing that lies in the working folder is taken for a module or library of theirs."""
 
 from __future__ import annotations
 
@@ -23,3 +23,13 @@ def safe_path() -> Iterator[None]:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = before
+
+
+def name_library_folders() -> None:
+    """Leave no empty entry in LD_LIBRARY_PATH, which would mean the working folder to every process that is started.
+
+    OpenCV makes one where it is imported and the variable is unset.
+    """
+    named = [one for one in os.environ.get("LD_LIBRARY_PATH", "").split(":") if one]
+    if sys.platform == "linux":
+        os.environ["LD_LIBRARY_PATH"] = ":".join(named or [os.devnull])

@@ -54,6 +54,14 @@ def test_a_run_reads_no_settings_there(folder: Path) -> None:
     assert not (folder / "trace").exists()
 
 
+def test_no_process_is_started_with_libraries_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import fervid.pipeline, cv2, os; print(os.environ['LD_LIBRARY_PATH'].split(':'))"
+    for before in ("", ":/a::/b:"):
+        monkeypatch.setenv("LD_LIBRARY_PATH", before)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "''" not in done.stdout
+
+
 def test_a_picture_of_a_training_reads_no_settings_there(folder: Path) -> None:
     code = "from fervid.models.evaluation.pictures import _figure\n_figure(3, 2)"
     command = [sys.executable, "-P", "-c", code]
