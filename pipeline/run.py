@@ -165,7 +165,7 @@ class Pipeline:
                 yield from _timed(out, timing, begins=True) if timing else out
         except (FervidError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             missing = missing_library(error) if isinstance(error, ImportError) else None
             raise StageError(f"{stage.name}: {missing or f'raised {type(error).__name__}: {error}'}") from error
 

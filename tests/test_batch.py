@@ -209,7 +209,7 @@ def test_a_process_that_dies_takes_only_its_own_input(folder: Path, kind: str) -
     assert done.exit_code == 3
     reason = {
         "kill": "its process was ended by SIGKILL; out of memory?",
-        "exit": "SystemExit: a stage must not exit",
+        "exit": "probe_fault: raised SystemExit: a stage must not exit",
         "memory": "out of memory",
         "error": "probe_fault: raised ValueError: a fault for rtsp://***@camera/live",
     }[kind]

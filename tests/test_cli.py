@@ -141,6 +141,7 @@ class TestRun:
                 "install it: sudo apt-get install libgl1 libglib2.0-0\n",
             ),
             ("memory", 1, "fervid: out of memory\n"),
+            ("exit", 7, "fervid: probe_fault: raised SystemExit: a stage must not exit (FERVID_DEBUG=1 shows where)\n"),
         ],
     )
     def test_a_fault_is_one_line_and_a_code(self, tmp_path: Path, kind: str, code: int, line: str) -> None:
@@ -148,6 +149,27 @@ class TestRun:
         done = call("run", written(tmp_path, f"- probe_source\n{sink}- probe_fault: {{kind: {kind}}}\n"))
         assert done.stderr == f"  written   {tmp_path}/probe.partial.txt\n{line}"
         assert done.exit_code == code
+
+    @pytest.mark.parametrize(
+        ("place", "code"),
+        [("module", 2), ("__post_init__", 2), ("terms", 2), ("run", 7)],
+    )
+    def test_a_plugin_cannot_end_it_as_if_all_were_well(self, tmp_path: Path, place: str, code: int) -> None:
+        method = "" if place == "module" else f"    def {place}(self, *_):\n        sys.exit(0)\n"
+        (tmp_path / "plugin.py").write_text(
+            "import sys\nfrom dataclasses import dataclass\nfrom fervid.pipeline import Stage, register\n"
+            + ("sys.exit(0)\n" if place == "module" else "")
+            + "@register('quits')\n@dataclass(frozen=True)\nclass Quits(Stage):\n"
+            + "    def run(self, frames):\n        yield from frames\n"
+            + method
+        )
+        sink = f"- probe_sink: {{path: '{tmp_path}/a.txt'}}\n"
+        path = tmp_path / "a.yaml"
+        path.write_text(f"plugins: [{PROBES}, plugin.py]\nstages:\n- probe_source\n- quits\n{sink}")
+        done = call("run", str(path))
+        stages.known.pop("quits", None)
+        assert (done.exit_code, (tmp_path / "a.txt").exists()) == (code, False)
+        assert "raised SystemExit: 0" in done.stderr
 
     def test_debug_shows_where(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FERVID_DEBUG", "1")

@@ -74,7 +74,7 @@ def build(entry: Entry) -> Built:
         return Built(entry)
     try:
         cls = stages.find(entry.name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Built(entry, mistakes=[entry.mistake(f"cannot be loaded: {type(error).__name__}: {error}")])
     if cls is None:
         return Built(entry, mistakes=[_unknown(entry)], unknown=True)
@@ -83,12 +83,16 @@ def build(entry: Entry) -> Built:
     built = Built(entry, cls)
     values = dict(entry.options)
     try:
-        built.stage = options.build(cls, values)
+        made = options.build(cls, values)
+        made.terms()
+        built.stage = made
     except options.OptionError as error:
         built.mistakes = [entry.mistake(str(one), one.option) for one in error.all]
         built.mistakes += _of_the_others(entry, cls, {one.option for one in error.all})
     except FervidError as error:
         built.mistakes = [_refused(entry, error)]
+    except (Exception, SystemExit) as error:
+        built.mistakes = [entry.mistake(f"raised {type(error).__name__}: {error}")]
     return built
 
 

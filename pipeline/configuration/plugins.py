@@ -24,7 +24,7 @@ def load_plugin(plugin: str, folder: Path) -> None:
             importlib.import_module(plugin)
     except FervidError as error:
         raise ConfigError(f"plugin {plugin}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"plugin {plugin}: raised {type(error).__name__}: {error}") from error
 
 

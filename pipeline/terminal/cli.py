@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from fervid.pipeline.errors import ConfigError, FervidError, OutputError, StageError, plain, sentence
 
@@ -37,11 +37,13 @@ class App(click.Group):
         """Run the command; explain what it raises."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
             click.echo("fervid: stopped", err=True)
             ctx.exit(130)
+        except SystemExit as error:
+            ctx.exit(explain(StageError(f"a stage raised SystemExit: {error}")))
         except Exception as error:
             ctx.exit(explain(error))
 
@@ -140,7 +142,7 @@ def run(
         feed(written, given)
     wish = Wish(checkpoint, resume or restart, restart)
     pipeline = Pipeline(written.build(), threads=written.threads, profile=profile, keep=wish)
-    sys.exit(session.run(pipeline, quiet=quiet))
+    raise Exit(session.run(pipeline, quiet=quiet))
 
 
 @app.command()
@@ -180,7 +182,7 @@ def batch(
         planned = left
     if not planned:
         return
-    sys.exit(session.batch(planned, jobs or max(1, (os.cpu_count() or 1) // 2), out, quiet=quiet))
+    raise Exit(session.batch(planned, jobs or max(1, (os.cpu_count() or 1) // 2), out, quiet=quiet))
 
 
 @app.command()
@@ -207,7 +209,7 @@ def validate(config: str, settings: tuple[str, ...], checkpoint: float | None, a
         if not as_json:
             raise
         click.echo(json.dumps([mistake.plain() for mistake in error.mistakes], indent=2))
-        sys.exit(error.exit_code)
+        raise Exit(error.exit_code) from None
     if as_json:
         click.echo("[]")
         return
@@ -399,7 +401,7 @@ def doctor() -> None:
             click.echo(f"    {'':<18} {finding.advice}")
         well = well and finding.fine is not False
     click.echo("fervid can run." if well else "fervid cannot run as it should: see the lines that begin with NO.")
-    sys.exit(0 if well else 1)
+    raise Exit(0 if well else 1)
 
 
 def main() -> None:

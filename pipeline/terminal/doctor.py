@@ -105,9 +105,7 @@ def _loads(module: str) -> Finding:
 def _python_says(code: str) -> subprocess.CompletedProcess[str]:
     command, elsewhere = [*PYTHON, "-c", code], os.path.dirname(sys.executable)
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=elsewhere
-        )
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=elsewhere)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"does not load within {PATIENCE} seconds")
 
