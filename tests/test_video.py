@@ -265,3 +265,11 @@ def test_strange_pictures_and_times(tmp_path: Path, codec: Literal["h264", "mpeg
     frames = [Frame(index, time, image, source) for index, time in enumerate(moments)]
     assert list(Video(str(tmp_path / "out.mp4"), codec).run(Frames(frames))) == frames
     assert footage.times(tmp_path / "out.mp4") == pytest.approx([0, 0, 0.5, 0.5, 100, 100.001], abs=4e-5)
+
+
+def test_a_name_that_is_not_utf8_keeps_its_sound(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "talk.mp4", seconds=0.2, sound=True)
+    odd = clip.rename(os.fsdecode(os.fsencode(tmp_path) + b"/t\xffalk.mp4"))
+    out = tmp_path / "out.mp4"
+    list(Pipeline.parse("stages: [file, video]", {"file.path": str(odd), "video.path": str(out)}))
+    assert footage.sound(out) == footage.sound(odd)

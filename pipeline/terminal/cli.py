@@ -406,4 +406,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Start here."""
+    from fervid.pipeline.terminal.streams import open_streams
+
+    open_streams()
     app(prog_name="fervid")

@@ -55,15 +55,16 @@ def _copy(video: Path, sound: Path, voices: Sequence[int], joined: Path, suffix:
     options: dict[str, Any] = {"c": "copy", "copyts": None, "format": CONTAINERS[suffix], "loglevel": "error", **limits}
     if suffix == ".mp4":
         options |= {"movflags": "+faststart", "video_track_timescale": TICKS["h264"]}
-    pictures = ffmpeg.input(f"file:{video}")
-    heard = ffmpeg.input(f"file:{sound}", protocol_whitelist="file")
+    files = {"VIDEO": f"file:{video}", "SOUND": f"file:{sound}", "JOINED": f"file:{joined}"}
+    """Put in at last: ffmpeg-python takes no name that is not UTF-8."""
+    pictures, heard = ffmpeg.input("VIDEO"), ffmpeg.input("SOUND", protocol_whitelist="file")
     streams = [pictures["v:0"], *(heard[f"a:{number}"] for number in voices)]
-    command = ffmpeg.output(*streams, f"file:{joined}", **options).global_args("-nostdin")
+    command = ffmpeg.output(*streams, "JOINED", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     try:
         line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
-        done = subprocess.run(line, check=False, **how)
+        done = subprocess.run([files.get(word, word) for word in line], check=False, **how)
     except (OSError, RuntimeError) as error:
         return f"ffmpeg cannot be started: {error}"
     return done.stderr.decode(errors="replace").strip() or "no reason given" if done.returncode else ""
