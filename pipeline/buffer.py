@@ -12,7 +12,8 @@ from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks at whether to stop while no frame comes
-PATIENCE = 15.0  # seconds that a closing run waits for a thread that is blocked in a device
+PATIENCE = 15.0  # seconds that a closing run waits for a thread that is busy
+SILENCE = 0.5  # seconds that it waits for a camera that may never answer
 
 
 def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool = False) -> Generator[Frame]:
@@ -48,7 +49,7 @@ def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool 
 
     thread = threading.Thread(target=produce, name="fervid-segment", daemon=True)
     thread.start()
-    taken = 0
+    taken, patience = 0, SILENCE if newest else PATIENCE
     try:
         while True:
             with change:
@@ -65,12 +66,15 @@ def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool 
             yield frame
         if state.error is not None:
             raise state.error
+    except KeyboardInterrupt:
+        patience = 0
+        raise
     finally:
         with change:
             state.closed = True
             change.notify_all()
-        thread.join(PATIENCE)
-        if thread.is_alive():
+        thread.join(patience)
+        if patience and thread.is_alive():
             log.warning("a source does not answer; left behind")
 
 

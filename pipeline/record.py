@@ -48,6 +48,8 @@ class Run:
     """Set when the run shall end in order: by a signal, by `Pipeline.stop`, or by a stage such as a closed window."""
     began: datetime = field(default_factory=datetime.now)
     """Local time for templates such as `out/{name}_{time}.csv`; of a resumed run, that of its first start."""
+    ready: bool = False
+    """Whether every stage has begun, so that the input is asked for its first frame."""
     source: Source | None = None
     """The input, once its first frame is there."""
     lost: Lost = field(default_factory=Lost)

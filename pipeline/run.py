@@ -172,6 +172,7 @@ class Pipeline:
     def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
         """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
         run = self.run
+        run.ready = True
         for frame in frames:
             if run.source is None:
                 run.source = frame.source

@@ -121,8 +121,11 @@ class ProbeApart(ProbePass):
 class ProbeSlowStart(Stage):
     """Takes long to begin, as what loads a model does."""
 
+    seconds: float = 0.3
+    """How long."""
+
     def run(self, frames: Frames) -> Generator[Frame]:
-        time.sleep(0.3)
+        time.sleep(self.seconds)
         yield from frames
 
 

@@ -95,6 +95,22 @@ def test_a_camera_that_is_silent_does_not_keep_a_stop_waiting(
     answer.set()
 
 
+def test_an_interrupt_waits_for_nobody() -> None:
+    answer = threading.Event()
+
+    def silent() -> Generator[Frame]:
+        yield from made(2)
+        answer.wait(30)
+
+    frames = hand_over(silent(), Run())
+    next(frames)
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        frames.throw(KeyboardInterrupt)
+    assert time.perf_counter() - began < 1
+    answer.set()
+
+
 def test_after_a_stop_a_recording_is_still_handed_over() -> None:
     run = Run()
     run.stopping.set()

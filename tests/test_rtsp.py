@@ -176,13 +176,13 @@ def test_another_protocol_is_refused() -> None:
 
 
 def test_stopping_does_not_wait_for_a_silent_camera(camera: Camera) -> None:
-    pipeline = watch(camera.url(), timeout=2)
+    pipeline = watch(camera.url(), timeout=60)
     for number, _ in enumerate(pipeline):
         if number == 5:
             camera.signal(signal.SIGSTOP)
             began = time.monotonic()
             pipeline.stop()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("profile", [False, True])

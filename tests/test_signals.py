@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import footage
 import pytest
+
+from fervid.pipeline.signals import LAST_WORD
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
 MAIN = "from fervid.pipeline.terminal.cli import main; main()"
@@ -58,6 +62,25 @@ def test_a_camera_that_is_stopped_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / "camera.txt").exists()
 
 
+@pytest.mark.parametrize(
+    ("chain", "when"),
+    [
+        ("- probe_source\n- probe_slow_start: {seconds: 60}\n", "while models load"),
+        ("- probe_source\n- probe_slow_start: {seconds: 60}\n- probe_apart\n", "while models load"),
+        ("- probe_source: {delay: 60}\n", "before the first frame"),
+    ],
+)
+def test_one_that_comes_before_the_first_frame_ends_at_once_and_says_so(tmp_path: Path, chain: str, when: str) -> None:
+    process = start(tmp_path, f"{chain}{sink(tmp_path)}")
+    time.sleep(1.5)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    assert errors == f"fervid: stopped {when}; nothing was written\n"
+
+
 def test_one_that_comes_behind_the_last_frame_cuts_nothing(tmp_path: Path) -> None:
     process = start(tmp_path, f"- probe_source: {{frames: 3}}\n{sink(tmp_path)}- probe_slow_end\n")
     until(tmp_path / "probe.txt", 3)
@@ -77,6 +100,52 @@ def test_the_second_one_does_not_wait(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert errors == f"  written   {tmp_path}/probe.partial.txt\n"
+
+
+HANGS = """
+import ctypes, sys
+from fervid.pipeline.signals import graceful
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+libc.pthread_mutex_lock(mutex)
+with graceful(lambda: print("stopping", flush=True)):
+    print("hangs", flush=True)
+    libc.pthread_mutex_lock(mutex)
+"""
+"""As in a network whose answer never comes: the main thread does not come back to Python."""
+
+
+def test_a_library_that_never_answers_does_not_outlive_the_second_one() -> None:
+    process = subprocess.Popen([sys.executable, "-c", HANGS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hangs\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "stopping\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert time.monotonic() - began < 1
+    assert (process.returncode, errors) == (143, LAST_WORD.decode())
+
+
+def test_a_stalled_ffmpeg_does_not_outlive_the_second_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stalled = tmp_path / "ffmpeg"
+    stalled.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n")
+    stalled.chmod(0o755)
+    clip = footage.make(tmp_path / "talk.mp4", seconds=0.2, sound=True)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(stalled))
+    monkeypatch.chdir(tmp_path)
+    process = start(tmp_path, f"- file: {{path: {clip}}}\n- video: {{path: out.mp4}}\n")
+    until(tmp_path / "pid", 1)
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "fervid: stopping; once more to stop at once\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - began < 1.5
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_kill_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 from fervid.pipeline.batch.plan import Job
@@ -27,6 +27,8 @@ from fervid.pipeline.signals import SIGNALS, graceful
 REPORT = 0.5  # seconds between two messages of a worker about its frames
 TO_ALL = [number for number in SIGNALS if number != signal.SIGTERM]
 """What a terminal sends to all processes; the parent alone answers it."""
+HURRY = 0.4  # seconds that a worker may take to leave its files in order where nobody waits
+ORPHANED = 10.0  # seconds that it may take to end in order when its parent is gone
 POLL = 0.2  # seconds between two looks at whether the batch shall stop
 
 
@@ -86,9 +88,17 @@ class Pool:
                     yield self._receive(pipe)  # type: ignore[arg-type]
             yield from (Result(job.label, stopped=True) for job in self._waiting)
         finally:
-            for process, _ in self._busy.values():
-                process.kill()
-                process.join()
+            self._end()
+
+    def _end(self) -> None:
+        """Interrupt what still runs, and kill what does not hear it."""
+        until = monotonic() + HURRY
+        for process, _ in self._busy.values():
+            process.terminate()
+        for process, _ in self._busy.values():
+            process.join(max(0.0, until - monotonic()))
+            process.kill()
+            process.join()
 
     def _start(self, job: Job) -> None:
         here, there = multiprocessing.get_context("spawn").Pipe()
@@ -181,7 +191,9 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            sleep(ORPHANED)
 
 
 class _Lines(logging.Handler):

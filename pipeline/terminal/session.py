@@ -21,6 +21,7 @@ from fervid.pipeline.terminal.console import Stderr, messages
 log = logging.getLogger(__name__)
 
 SOME_FAILED = 3  # exit code
+STOPPING = "stopping; once more to stop at once"
 
 
 def run(pipeline: Pipeline, *, quiet: bool = False) -> int:
@@ -39,7 +40,7 @@ def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> 
     """Run all jobs, `size` at a time, and return the exit code: 3 where some failed, 128 + a signal that ended it."""
     console, pool, results = Stderr(), Pool(jobs, size, _level(quiet)), list[Result]()
     began = perf_counter()
-    with graceful(lambda: _stop(pool, console)) as caught, progress.batch_bar(console, len(jobs)) as show:
+    with graceful(lambda: _stop_all(pool, console)) as caught, progress.batch_bar(console, len(jobs)) as show:
         try:
             for event in pool:
                 if isinstance(event, Message):
@@ -73,8 +74,8 @@ def _follow(pipeline: Pipeline, console: Stderr, quiet: bool) -> int:
             summary.written(console, pipeline.run)
             if not isinstance(error, ConfigError):
                 _say_how_to_go_on(pipeline.run, console)
-            if isinstance(error, KeyboardInterrupt) and caught.number:
-                return caught.exit_code
+            if caught.number and (caught.again or isinstance(error, KeyboardInterrupt)):
+                return caught.exit_code  # of what was interrupted, some libraries make errors of their own
             raise
     run, seconds = pipeline.run, perf_counter() - began
     if run.source and not quiet:
@@ -92,10 +93,25 @@ def _say_how_to_go_on(run: Run, console: Stderr) -> None:
         console.print("fervid: the same command with --resume goes on where this run was last kept")
 
 
-def _stop(running: Pipeline | Pool, console: Stderr) -> None:
-    running.stop()
+def _stop(pipeline: Pipeline, console: Stderr) -> bool:
+    """Begin the end; True before the first frame, when nothing is lost by an end at once."""
+    pipeline.stop()
+    if pipeline.run.source:
+        _tell(console, STOPPING)
+        return False
+    when = "before the first frame" if pipeline.run.ready else "while models load"
+    _tell(console, f"stopped {when}; nothing was written")
+    return True
+
+
+def _stop_all(pool: Pool, console: Stderr) -> None:
+    pool.stop()
+    _tell(console, STOPPING)
+
+
+def _tell(console: Stderr, what: str) -> None:
     with suppress(RuntimeError):  # the signal came while another line was being written
-        console.print("fervid: stopping; once more to stop at once")
+        console.print(f"fervid: {what}")
 
 
 def _level(quiet: bool) -> int:
