@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fervid.pipeline import Frame, Frames, Pipeline, Run, Source
-from fervid.pipeline.errors import OutputError
+from fervid.pipeline.errors import InputError, OutputError
 from fervid.stages.sinks.display import Display
 from fervid.stages.sinks.window.window import Window, reason
 
@@ -22,7 +22,7 @@ CHAIN = "stages:\n  - demo: {frames: 600}\n  - display: {title: fervid test}\n  
 
 
 @pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
     if not shutil.which("Xvfb") or not shutil.which("xdotool"):
         pytest.skip("needs Xvfb and xdotool (apt-get install xvfb xdotool)")
     read, write = os.pipe()
@@ -32,9 +32,14 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with os.fdopen(read) as number:
         name = f":{number.readline().strip()}"
     monkeypatch.setenv("DISPLAY", name)
-    yield name
+    yield server
     server.terminate()
     server.wait()
+
+
+@pytest.fixture
+def screen(server: subprocess.Popen[bytes]) -> str:
+    return os.environ["DISPLAY"]
 
 
 def windows() -> list[str]:
@@ -175,6 +180,46 @@ def test_a_window_that_dies_is_a_sentence(screen: str) -> None:
         window._process.wait()
         with pytest.raises(OutputError, match="the window is gone"):
             window.show(picture(source, 0, 1000).image)
+
+
+def test_a_screen_that_goes_away_ends_nothing_else(
+    server: subprocess.Popen[bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"csv.path": str(tmp_path / "{name}.csv"), "demo.frames": 60, "display.realtime": False}
+    for frame in Pipeline.parse(CHAIN, settings):
+        if frame.index == 10:
+            server.kill()
+            server.wait()
+        if frame.index > 10:
+            time.sleep(0.02)
+    assert len((tmp_path / "demo.csv").read_text().splitlines()) == 61
+    assert "display: the window is gone" in caplog.text
+    assert "the run goes on without it" in caplog.text
+
+
+def test_it_shows_the_picture_alone_pixel_by_pixel(screen: str) -> None:
+    if not shutil.which("import"):
+        pytest.skip("needs ImageMagick (apt-get install imagemagick)")
+    import cv2
+
+    shown = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
+    with Window("fervid test") as window:
+        for _ in range(50):
+            window.show(shown)
+            time.sleep(0.1)
+            shot = subprocess.run(["import", "-window", "root", "png:-"], capture_output=True, check=True).stdout
+            seen = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+            assert seen is not None
+            if np.array_equal(seen[:90, :160], shown):
+                return
+    pytest.fail("the window shows something else")
+
+
+def test_without_a_camera_and_a_screen_the_camera_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(InputError, match=r"no such device file|there is no camera"):
+        list(Pipeline.parse("stages:\n- webcam: {device: /dev/no-video}\n- display"))
 
 
 def test_closing_the_window_ends_the_run(screen: str) -> None:

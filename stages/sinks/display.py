@@ -11,6 +11,7 @@ from time import monotonic
 from typing import ClassVar
 
 from fervid.pipeline.errors import OutputError
+from fervid.pipeline.fact import LIVE
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
@@ -34,13 +35,14 @@ class Display(Stage):
     realtime: bool = True
     """Show files at their own speed, never faster; false shows them as fast as they are worked on."""
     required: bool = True
-    """Without a screen the run ends with an error; false lets it go on without a window."""
+    """Without a screen the run does not begin; false lets it go on without a window, as one that loses its screen on
+    the way does."""
 
     detached: ClassVar[bool] = True
 
     def run(self, frames: Frames) -> Generator[Frame]:
         with ExitStack() as stack:
-            window = self._open(stack)
+            window = self._open(stack, frames)
             pace = frames.keep(_Pace())
             for frame in frames:
                 if window:
@@ -49,18 +51,33 @@ class Display(Stage):
                         pace.wait(frame, frames.run.stopping)
                     if window.quit.is_set():
                         frames.run.stopping.set()
-                    window.show(frame.image)
+                    window = _shown(frame, window)
                 yield frame
 
-    def _open(self, stack: ExitStack) -> Window | None:
-        """The window, before any frame is asked for, so that nothing is loaded in vain."""
+    def _open(self, stack: ExitStack, frames: Frames) -> Window | None:
+        """The window, before any frame is asked for, so that nothing is loaded in vain.
+
+        Where there is none, a camera is tried before that is told: one without a camera has no use for a screen.
+        """
         try:
             return stack.enter_context(Window(self.title))
         except OutputError as error:
             if self.required:
+                if LIVE in frames.facts:
+                    next(iter(frames), None)
                 raise
             log.warning("%s; the run goes on without it", error)
             return None
+
+
+def _shown(frame: Frame, window: Window) -> Window | None:
+    """The window, if it is still there: what else the run makes does not end with it."""
+    try:
+        window.show(frame.image)
+    except OutputError as error:
+        log.warning("%s; the run goes on without it", error)
+        return None
+    return window
 
 
 class _Pace:

@@ -30,7 +30,7 @@ def main(title: str, pictures: BinaryIO, answers: BinaryIO) -> None:
         answers.write(what)
         answers.flush()
 
-    cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+    cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     cv2.waitKey(1)
     answer(b".")
     shown = False
