@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fervid.pipeline.configuration import document
+from fervid.pipeline.configuration import config, document
 from fervid.pipeline.errors import ConfigError
 
 
@@ -91,3 +91,29 @@ def test_more_than_a_megabyte_is_refused() -> None:
 
 def test_a_number_without_end_is_refused() -> None:
     assert refusal(f"a: {'9' * 5000}").startswith("a.yaml: not YAML: Exceeds the limit (4300 digits)")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages:\n" + "- detect\n" * 110_000, "a.yaml:1999: more than 2000 values; a pipeline is a short list"),
+        (f"stages: [{'a,' * 490_000}]", "a.yaml:1: more than 2000 values; a pipeline is a short list"),
+        (f"stages: [{'a,' * 490_000}", "a.yaml:1: more than 2000 values; a pipeline is a short list"),
+        (f"stages: [{'a,' * 101}]", "a.yaml:1: more than 100 stages are no pipeline"),
+    ],
+    ids=["lines", "flow", "torn", "stages"],
+)
+def test_a_long_one_is_refused_at_once(text: str, message: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text, origin="a.yaml").build()
+    assert str(caught.value) == message
+    assert time.process_time() - began < 2
+
+
+def test_as_many_mistakes_as_there_may_be_are_told_soon() -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError) as caught:
+        config.parse("stages:\n" + "- smoth\n" * 100).build()
+    assert len(caught.value.mistakes) == 100
+    assert time.process_time() - began < 4

@@ -21,6 +21,8 @@ from fervid.pipeline.errors import ConfigError, Mistake
 from fervid.pipeline.stage import Stage
 
 KEYS = ("plugins", "stages", "threads")
+MOST = 100
+"""Stages of a pipeline."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def parse(text: str, values: Mapping[str, Any] | None = None, origin: str = "<te
     if stages is None or not isinstance(stages.value, list) or not stages.value:
         line = stages.line if stages else root.line
         raise ConfigError(*mistakes, Mistake("'stages' must be a list of stages", origin, line))
+    if len(stages.value) > MOST:
+        raise ConfigError(*mistakes, Mistake(f"more than {MOST} stages are no pipeline", origin, stages.line))
     entries: list[Entry] = []
     for node in stages.value:
         try:

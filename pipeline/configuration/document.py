@@ -11,6 +11,8 @@ from fervid.pipeline.errors import ConfigError, Mistake
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
+MAX_VALUES = 2_000
+"""Keys among them; the longest pipeline that anyone writes has some hundred."""
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")}
 
 
@@ -33,7 +35,7 @@ class Node:
 def read(text: str, origin: str) -> Node:
     """Parse one YAML document without tags, anchors, aliases or repeated keys.
 
-    `origin` names the text in messages. The events are checked as they stream, before anything is built of them.
+    `origin` names the text in messages. What it holds is checked as it streams, before anything is built of it.
 
     Raises:
         ConfigError: too long, too deep, not YAML, or more than plain data.
@@ -41,8 +43,7 @@ def read(text: str, origin: str) -> Node:
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError(Mistake(f"longer than {MAX_BYTES // 1_000_000} MB; a pipeline is a short list", origin))
     try:
-        _refuse_hostile(text, origin)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _Reader(text, origin).get_single_node()
         if root is None:
             raise ConfigError(Mistake("empty; a pipeline has a list of stages", origin))
         return _convert(root, origin, yaml.SafeLoader(""))
@@ -60,20 +61,32 @@ def read(text: str, origin: str) -> Node:
         raise ConfigError(Mistake(f"not YAML: {str(error).splitlines()[0]}", origin)) from None
 
 
-def _refuse_hostile(text: str, origin: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else None
+class _Reader(yaml.SafeLoader):
+    """Gives the document's parts to whoever composes it, as long as they are plain and few."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        super().__init__(text)
+        self._origin, self._depth, self._values = origin, 0, 0
+
+    def get_event(self) -> Any:
+        """The next part."""
+        event = super().get_event()
+        if objection := self._objection(event):
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise ConfigError(Mistake(objection, self._origin, line))
+        return event
+
+    def _objection(self, event: Any) -> str:
+        self._values += isinstance(event, yaml.NodeEvent)
+        self._depth += isinstance(event, yaml.CollectionStartEvent)
+        self._depth -= isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError(Mistake("anchors and aliases (&, *) are not allowed; write the value out", origin, line))
+            return "anchors and aliases (&, *) are not allowed; write the value out"
         if getattr(event, "tag", None):
-            raise ConfigError(Mistake("tags (!) are not allowed; write plain values", origin, line))
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ConfigError(Mistake(f"nested more than {MAX_DEPTH} levels deep", origin, line))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            return "tags (!) are not allowed; write plain values"
+        if self._depth > MAX_DEPTH:
+            return f"nested more than {MAX_DEPTH} levels deep"
+        return f"more than {MAX_VALUES} values; a pipeline is a short list" if self._values > MAX_VALUES else ""
 
 
 def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
