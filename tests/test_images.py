@@ -1,5 +1,6 @@
 """The images source: a folder in natural order, upright, with what cannot be read counted."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,15 @@ def test_a_turned_photograph_is_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6
     picture.save(tmp_path / "a.jpg", exif=exif)
     assert read(tmp_path)[0].image.shape == (40, 20, 3)
+
+
+def test_a_picture_whose_file_is_huge_costs_itself_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(tmp_path / "a.png", 1)
+    paint(tmp_path / "b.png", 2)
+    os.truncate(tmp_path / "b.png", 60 << 30)
+    frames, made = run(tmp_path)
+    assert (len(frames), made.lost.damaged) == (1, 1)
+    assert "b.png: its 64.4 GB are more than fervid reads; passed over" in caplog.text
 
 
 def test_a_picture_that_claims_to_be_huge_is_not_opened(tmp_path: Path) -> None:

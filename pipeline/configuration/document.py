@@ -70,7 +70,7 @@ class _Reader(yaml.SafeLoader):
 
     def get_event(self) -> Any:
         """The next part."""
-        event = super().get_event()
+        event = super().get_event()  # type: ignore[no-untyped-call]
         if objection := self._objection(event):
             line = event.start_mark.line + 1 if event.start_mark else None
             raise ConfigError(Mistake(objection, self._origin, line))

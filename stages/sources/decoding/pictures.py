@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LARGEST = 8 * MAX_PIXELS
+"""Bytes of a file: those of the largest picture, uncompressed and with 16 bits a channel, and some."""
+
+
 class Decoded(NamedTuple):
     """A picture, or why there is none."""
 
@@ -28,7 +32,7 @@ def decode(path: Path, *, grey: bool = False) -> Decoded:
 
     if objection := _objection(path):
         return Decoded(None, objection)
-    with suppress(OSError, cv2.error):
+    with suppress(OSError, MemoryError, cv2.error):
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
         if image is not None:
             return Decoded(np.ascontiguousarray(image, np.uint8))
@@ -36,10 +40,12 @@ def decode(path: Path, *, grey: bool = False) -> Decoded:
 
 
 def _objection(path: Path) -> str:
-    """Why a picture is not to be decoded, judged by its head."""
+    """Why a picture is not to be decoded, judged by its size and its head."""
     from PIL import Image, UnidentifiedImageError
 
     try:
+        if (size := path.stat().st_size) > LARGEST:
+            return f"its {size / 1e9:.1f} GB are more than fervid reads"
         with warnings.catch_warnings(action="ignore"), Image.open(path) as head:
             width, height = head.size
     except Image.DecompressionBombError:
