@@ -21,6 +21,16 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
+class Outage:
+    """A while without pictures of a live source."""
+
+    start: float
+    """Time of the last frame before it, in seconds."""
+    seconds: float | None = None
+    """Until the next frame; None where there is none."""
+
+
+@dataclass(slots=True)
 class Lost:
     """What of the input is not in the outputs."""
 
@@ -30,6 +40,8 @@ class Lost:
     """Frames of a live source that were replaced by a newer one before they were taken."""
     missing: int = 0
     """Frames that the times of the input leave room for, and that it does not hold."""
+    outages: list[Outage] = field(default_factory=list)
+    """Of a live source."""
     cut: Literal["interrupted", "truncated", "disconnected"] | None = None
     """Why the input ended before its end; None for a whole input."""
 
@@ -122,6 +134,9 @@ def losses(run: Run) -> list[str]:
         sentences.append(f"the input ends early ({lost.cut}): {frames}{of} frames")
     if lost.damaged:
         sentences.append(f"{number(lost.damaged, 'damaged packet or image', 'damaged packets or images')} passed over")
+    if lost.outages:
+        known = sum(outage.seconds or 0 for outage in lost.outages)
+        sentences.append(f"{number(len(lost.outages), 'outage')} of the camera, {known:.1f} s in all")
     if lost.dropped:
         share = lost.dropped / (lost.dropped + frames)
         sentences.append(f"{number(lost.dropped, 'frame')} ({share:.0%}) dropped to keep up with the source")

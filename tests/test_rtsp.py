@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -15,6 +16,8 @@ import pytest
 
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError
+from fervid.pipeline.provenance import provenance
+from fervid.pipeline.record import losses
 
 SECRET = "s3cret"
 PYTHON = "/usr/bin/python3"
@@ -114,8 +117,10 @@ def test_a_lost_camera_is_said_and_comes_back(
 
     moments: dict[str, float] = {}
     helper = threading.Thread(target=bring_back)
+    pipeline, times = watch(camera.url(), timeout=2), list[float]()
     with caplog.at_level(logging.WARNING, "fervid"):
-        for number, _ in enumerate(watch(camera.url(), timeout=2)):
+        for number, frame in enumerate(pipeline):
+            times.append(frame.time)
             if number == 10:
                 camera.signal(hurt)
                 moments["hurt"] = time.time()
@@ -126,6 +131,13 @@ def test_a_lost_camera_is_said_and_comes_back(
     lost, back = (next(one.created for one in caplog.records if word in one.message) for word in ("lost", "back"))
     assert lost - moments["hurt"] < 2.2  # the timeout, and what a busy machine takes to say so
     assert back - moments["returned"] < 2
+    (outage,) = pipeline.run.lost.outages
+    assert outage.seconds == pytest.approx(times[-1] - outage.start, abs=0.1)
+    assert outage.seconds > 3
+    assert provenance(pipeline.run)["input"]["outages"] == [
+        {"after_s": round(outage.start, 3), "seconds": round(outage.seconds, 3)}
+    ]
+    assert f"1 outage of the camera, {outage.seconds:.1f} s in all" in losses(pipeline.run)
 
 
 def test_a_camera_that_is_not_there_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
@@ -135,6 +147,45 @@ def test_a_camera_that_is_not_there_is_given_up(caplog: pytest.LogCaptureFixture
     with pytest.raises(InputError, match="Connection refused") as error:
         list(watch(url, wait=1))
     assert SECRET not in str(error.value) + caplog.text
+
+
+@contextmanager
+def listener(answer: bytes | None) -> Iterator[int]:
+    """What listens at a port and is no camera; None says nothing."""
+
+    def attend() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                kept.append(connection)
+                if answer is not None:
+                    connection.sendall(answer)
+                    connection.close()
+
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=attend, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "words"),
+    [
+        ("rtsp", b"xkcd" * 500, "what listens there does not speak RTSP"),
+        ("rtsp", b"HTTP/1.1 400 Bad Request\r\n\r\n", "what listens there does not speak RTSP"),
+        ("rtsp", b"", "it closes the connection without an answer"),
+        ("rtsp", None, "it takes the connection and says nothing"),
+        ("rtsps", b"HTTP/1.1 400 Bad Request\r\n\r\n", "what listens there does not speak TLS"),
+    ],
+)
+def test_what_is_no_camera_is_told_apart(scheme: str, answer: bytes | None, words: str) -> None:
+    with listener(answer) as port, pytest.raises(InputError, match=words):
+        list(watch(f"{scheme}://127.0.0.1:{port}/cam", wait=0.1, timeout=0.5))
+
+
+def test_a_host_that_nobody_knows_is_said() -> None:
+    with pytest.raises(InputError, match="no host of that name is known"):
+        list(watch("rtsp://no-such-host.invalid/cam", wait=0.1))
 
 
 def test_a_camera_that_comes_late_is_waited_for(camera: Camera, caplog: pytest.LogCaptureFixture) -> None:

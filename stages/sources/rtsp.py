@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -17,8 +16,10 @@ from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.fact import FRAMES, LIVE
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.record import Lost, Outage
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.sources.decoding.greeting import greet
 from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
 
 if TYPE_CHECKING:
@@ -67,14 +68,15 @@ class Rtsp(Stage):
 
         began = lost = monotonic()
         source: Source | None = None
-        index, told, stop = 0, False, frames.run.stopping
+        index, told, stop, losses = 0, False, frames.run.stopping, frames.run.lost
         while not stop.is_set():
             try:
-                for picture in self._pictures():
+                for picture in self._pictures(losses):
                     image, now = bgr(picture), monotonic()
                     if source is None:
                         source, began = self._source(image), now
                     elif told:
+                        losses.outages[-1].seconds = now - lost
                         log.warning("%s: back after %.1f s", source.name, now - lost)
                     told, lost = False, now
                     yield Frame(index, now - began, image, source, wall_time=datetime.now(UTC))
@@ -82,15 +84,20 @@ class Rtsp(Stage):
                 reason = "the stream ended"
             except (av.error.FFmpegError, OSError, LookupError) as error:
                 reason = _reason(error)
-            if source is None and self._hopeless(reason, monotonic() - began):
+            hopeless = source is None and self._hopeless(reason, monotonic() - began)
+            if source is None and (hopeless or not told) and reason not in ANSWERS:
+                reason = greet(self.url, 0.45 * self.timeout) or reason
+            if hopeless:
                 raise InputError(f"{self.name} {self._host()}: {reason}") from None
             if not told:
                 state = "no picture yet" if source is None else "camera lost"
                 log.warning("%s: %s: %s; trying again", self._host(), state, reason)
                 told = True
+                if source:
+                    losses.outages.append(Outage(lost - began))
             stop.wait(REFUSED_PAUSE if reason in ANSWERS else PAUSE)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _pictures(self, losses: Lost) -> Iterator[av.VideoFrame]:
         import av
 
         # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
@@ -102,10 +109,13 @@ class Rtsp(Stage):
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             newest = monotonic()
             for packet in container.demux(stream):
-                with suppress(av.error.InvalidDataError):
+                try:
                     for picture in packet.decode():
+                        losses.damaged += picture.is_corrupt
                         yield picture
                         newest = monotonic()
+                except av.error.InvalidDataError:
+                    losses.damaged += 1
                 if monotonic() - newest > self.timeout:
                     raise LookupError("it sends nothing that can be decoded")
 
@@ -143,4 +153,6 @@ def _reason(error: Exception) -> str:
         return ANSWERS[2]
     if isinstance(error, av.error.ExitError):
         return "no answer in time"
+    if isinstance(error, av.error.InvalidDataError):
+        return "what it sends cannot be read"
     return getattr(error, "strerror", None) or type(error).__name__
