@@ -79,6 +79,12 @@ class Card:
     """SHA-256 of each .onnx file made from it, by file name."""
 
     @property
+    def learned(self) -> list[int]:
+        """The epochs of each training that led to it; a mean of weights, which takes none, is no training."""
+        every = (row.get("epochs") for row in self.trainings)
+        return [epochs for epochs in every if isinstance(epochs, int) and epochs]
+
+    @property
     def trainings(self) -> list[dict[str, Any]]:
         """Its own training and every one before it, with epochs and seed."""
         before = self.trained.get("before")

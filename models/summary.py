@@ -40,10 +40,8 @@ def _head(path: Path, card: Card) -> str:
 
 
 def _epochs(card: Card) -> str:
-    """Of all trainings that led to it; a mean of weights is none."""
-    every = (row.get("epochs") for row in card.trainings)
-    counts = [count for count in every if isinstance(count, int) and count]
-    return f"{sum(counts)} epochs" + f" in {len(counts)} trainings" * (len(counts) > 1)
+    each = card.learned
+    return f"{sum(each)} epochs" + f" in {len(each)} trainings" * (len(each) > 1)
 
 
 def _row(table: dict[str, Any], name: str) -> dict[str, Any]:

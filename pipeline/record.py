@@ -13,7 +13,7 @@ from typing import Any, Literal
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Source
 from fervid.pipeline.output import Output, output, resolve
-from fervid.pipeline.tally import Tally, number
+from fervid.pipeline.tally import Tally, number, share
 
 OWN = ("complete", "frames", "labels", "columns", "input", "config", "resumed", "versions")
 """Keys that the page beside an output has anyway."""
@@ -64,6 +64,8 @@ class Run:
     """Whether every stage has begun, so that the input is asked for its first frame."""
     source: Source | None = None
     """The input, once its first frame is there."""
+    read: int | None = None
+    """Frames of the input, once it was read to its end."""
     lost: Lost = field(default_factory=Lost)
     notes: dict[str, Any] = field(default_factory=dict)
     """What made the outputs, as plain data for the pages beside them: the weights, say. Written by `note`."""
@@ -99,7 +101,7 @@ class Run:
         self.lines[label] = text
 
     def advance(self, done: int, total: int, what: str) -> None:
-        """Say how far a long piece of work is that sees no frames; `what` names it."""
+        """Say how far a long piece of work is that sees no frames; `what` names the part of it that is under way."""
         if self.watch:
             self.watch(done, total, what)
 
@@ -126,7 +128,7 @@ def losses(run: Run) -> list[str]:
     lost, frames, length = run.lost, run.tally.frames, run.source.length
     of = f" of about {length}" if length else ""
     sentences = []
-    if lost.cut == "interrupted" and frames == length:
+    if lost.cut == "interrupted" and frames == run.read:
         sentences.append("stopped behind the last frame, before all was done")
     elif lost.cut == "interrupted":
         sentences.append(f"stopped after {frames}{of} frames")
@@ -138,6 +140,6 @@ def losses(run: Run) -> list[str]:
         known = sum(outage.seconds or 0 for outage in lost.outages)
         sentences.append(f"{number(len(lost.outages), 'outage')} of the camera, {known:.1f} s in all")
     if lost.dropped:
-        share = lost.dropped / (lost.dropped + frames)
-        sentences.append(f"{number(lost.dropped, 'frame')} ({share:.0%}) dropped to keep up with the source")
+        part = share(lost.dropped, lost.dropped + frames)
+        sentences.append(f"{number(lost.dropped, 'frame')} ({part}) dropped to keep up with the source")
     return sentences

@@ -171,7 +171,7 @@ class Pipeline:
 
     def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
         """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
-        run = self.run
+        run, read = self.run, 0
         run.ready = True
         for frame in frames:
             if run.source is None:
@@ -182,9 +182,11 @@ class Pipeline:
                 if not frame.source.live:
                     run.lost.cut = "interrupted"
                 return
+            read = frame.index + 1
             yield frame
             if keeper and isinstance(given, Kept) and frame.index >= keeper.start and keeper.pass_by(frame):
                 given.answer()
+        run.read = read
 
     def _counted(self, frames: Frames, facts: Sequence[Fact[Any]]) -> Generator[Frame]:
         tally = frames.keep(self.run.tally)

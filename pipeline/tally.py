@@ -73,3 +73,11 @@ def summed_up(facts: Iterable[Fact[Any]]) -> list[Fact[Any]]:
 def number(count: int, one: str, many: str | None = None) -> str:
     """`1 frame`, `2 frames`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def share(part: float, whole: float) -> str:
+    """`30%`; what is not nothing is not called 0%, nor all what is not."""
+    percent = 100 * part / whole if whole else 0.0
+    if 0 < percent < 0.5:
+        return "<1%"
+    return ">99%" if 99.5 <= percent < 100 else f"{percent:.0f}%"

@@ -174,7 +174,7 @@ def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
         "talks/p1/b.MOV: 4 frames",
         "talks/p2/b.MOV: 4 frames",
         "talks/p2/b.mp4: 4 frames",
-        "talks/z.mkv: failed",
+        "talks/z.mkv: failed: not a video",
     ]
     assert failed == "talks/z.mkv  not a video"
     assert counts.startswith("4 of 5 inputs done, 1 failed: 16 frames in ")

@@ -157,6 +157,11 @@ def test_the_run_knows_which_weights_made_it(tmp_path: Path) -> None:
     assert kept["card"] == {"network": "tiny", "recipe_sha256": None, "seed": None, "epochs": 7}
 
 
+def test_the_run_knows_how_long_all_trainings_of_its_weights_took(tmp_path: Path) -> None:
+    path = saved(tmp_path, epochs=0, trained={"before": [{"epochs": 24}, {"epochs": 0}, {"epochs": 9}]})
+    assert weights(emotions(path))["card"]["epochs"] == 33
+
+
 def test_twice_and_without_threads_the_same(tmp_path: Path) -> None:
     path = saved(tmp_path)
     text = f"stages:\n- demo: {{frames: 20}}\n- given_faces\n{emotions(path)}"

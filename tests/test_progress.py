@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.progress import Progress
 
 from fervid.pipeline.batch.workers import Result
 from fervid.pipeline.frame import FACES, Source
 from fervid.pipeline.record import Lost, Run, losses
-from fervid.pipeline.tally import Tally
+from fervid.pipeline.tally import Tally, share
 from fervid.pipeline.terminal import summary
 from fervid.pipeline.terminal.console import Stderr
+from fervid.pipeline.terminal.progress import Bar
 from fervid.stages.faces.emotions import EMOTION
 
 
@@ -73,15 +75,37 @@ def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
         ({}, []),
         ({"length": 90}, []),
         ({"cut": "interrupted", "length": 90}, ["stopped after 60 of about 90 frames"]),
-        ({"cut": "interrupted", "length": 60}, ["stopped behind the last frame, before all was done"]),
+        ({"cut": "interrupted", "read": 60}, ["stopped behind the last frame, before all was done"]),
         ({"cut": "truncated"}, ["the input ends early (truncated): 60 frames"]),
         ({"damaged": 1}, ["1 damaged packet or image passed over"]),
         ({"dropped": 40}, ["40 frames (40%) dropped to keep up with the source"]),
     ],
 )
 def test_losses_are_sentences(known: dict[str, Any], sentences: list[str]) -> None:
-    length = known.pop("length", None)
-    assert losses(run(Tally(frames=60), length=length, lost=Lost(**known))) == sentences
+    length, read = known.pop("length", None), known.pop("read", None)
+    assert losses(run(Tally(frames=60), length=length, read=read, lost=Lost(**known))) == sentences
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 9, "0%"), (1, 1000, "<1%"), (1, 100, "1%"), (1, 199, "1%"), (999, 1000, ">99%"), (9, 9, "100%"), (0, 0, "0%")],
+)
+def test_a_little_is_not_nothing(part: int, whole: int, text: str) -> None:
+    assert share(part, whole) == text
+
+
+def test_the_time_left_is_that_of_all_epochs() -> None:
+    clock = 0.0
+    with Progress(console=console(lively=True), get_time=lambda: clock) as shown:
+        bar = Bar(shown)
+        for done in range(1, 9):
+            clock += 10
+            bar.work(done, 10, f"epoch {(done + 4) // 5} of 2")
+        (_, task) = shown.tasks
+        assert (task.description, task.completed, task.time_remaining) == ("epoch 2 of 2", 8, 20)
+        bar.work(1, 3, "something else")
+        (_, task) = shown.tasks
+        assert (task.description, task.completed, task.total) == ("something else", 1, 3)
 
 
 def test_a_batch_tells_stopped_from_failed_and_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

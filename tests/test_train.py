@@ -27,6 +27,7 @@ from fervid.models.training import optimise, teaching
 from fervid.models.training.learner import Stopped
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import ConfigError, InputError, ModelError, OutputError
+from fervid.pipeline.record import losses
 
 PLUGIN = '''
 from torch import nn
@@ -144,9 +145,21 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
         if frame.index == 0:
             threading.Thread(target=_stop_after_an_epoch, args=(last, pipeline.run.stopping)).start()
     assert pipeline.run.lost.cut == "interrupted"
+    assert losses(pipeline.run) == ["stopped behind the last frame, before all was done"]
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
     assert digest(train(tmp_path, **options)) == digest(whole)
+
+
+@pytest.mark.usefixtures("table")
+def test_how_far_it_is_counts_all_of_its_epochs(tmp_path: Path) -> None:
+    pipeline, told = Pipeline.load(config(tmp_path, {"epochs": 2})), list[tuple[int, int, str]]()
+    pipeline.watch = lambda done, total, what: told.append((done, total, what))
+    list(pipeline)
+    total = told[0][1]
+    assert [done for done, _, _ in told] == list(range(1, total + 1))
+    assert {all_of_it for _, all_of_it, _ in told} == {total}
+    assert [told[0][2], told[-1][2]] == ["mine, epoch 1 of 2", "mine, epoch 2 of 2"]
 
 
 @pytest.mark.usefixtures("table")

@@ -27,7 +27,7 @@ class Bar:
     def __init__(self, shown: Progress | None = None) -> None:
         self._shown = shown
         self._task = shown.add_task("starting", total=None, counts="") if shown else None
-        self._works: dict[str, TaskID] = {}
+        self._work: TaskID | None = None
         self._began = self._drawn = perf_counter()
         self._before: int | None = None
 
@@ -48,14 +48,19 @@ class Bar:
         )
 
     def work(self, done: int, total: int, what: str) -> None:
-        """Show how far another piece of work is; a stage tells it with `Run.advance`."""
+        """Show how far another piece of work is; a stage tells it with `Run.advance`.
+
+        It may go by several names in turn, as the epochs of a training do, and the time left is that of all of it.
+        """
         if self._shown is None:
             return
-        if what not in self._works:
-            for task in self._works.values():
-                self._shown.remove_task(task)
-            self._works = {what: self._shown.add_task(plain(what), counts="")}
-        self._shown.update(self._works[what], completed=done, total=total)
+        known = next((task for task in self._shown.tasks if task.id == self._work), None)
+        if known and known.total == total and known.completed <= done:
+            self._shown.update(known.id, description=plain(what), completed=done)
+            return
+        if known:
+            self._shown.remove_task(known.id)
+        self._work = self._shown.add_task(plain(what), total=total, completed=done, counts="")
 
 
 @contextmanager

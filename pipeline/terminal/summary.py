@@ -15,7 +15,7 @@ from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import FACES
 from fervid.pipeline.record import Run, losses
 from fervid.pipeline.run import Timing
-from fervid.pipeline.tally import Numbers, Tally, number, summed_up
+from fervid.pipeline.tally import Numbers, Tally, number, share, summed_up
 from fervid.pipeline.terminal.console import Stderr
 
 COLOURS = {
@@ -87,9 +87,10 @@ def _range(of: Numbers, unit: str) -> str:
 
 
 def finished(console: Stderr, result: Result) -> None:
-    """Print that an input is done, or that it failed: why stands in the summary."""
+    """Print that an input is done, or that it failed and why."""
     if result.error or result.stopped:
-        line = Text(f"{result.label}: {'failed' if result.error else 'stopped'}", style="red" if result.error else "")
+        what = f"failed: {result.error}" if result.error else "stopped"
+        line = Text(f"{result.label}: {what}", style="red" if result.error else "")
     else:
         rate = f", {result.frames / result.seconds:.0f} a second" if result.seconds else ""
         line = Text(f"{result.label}: {number(result.frames, 'frame')} in {duration(result.seconds)}{rate}")
@@ -125,7 +126,7 @@ def profile(console: Stderr, timings: Sequence[Timing], frames: int, start: floa
         table.add_column(heading, justify="right")
     each, rest = 1000 / max(frames - 1, 1), max(seconds - start, 1e-9)
     for one in timings:
-        costs = (f"{one.start:.2f}", f"{one.worked * each:.2f}", f"{one.waited * each:.2f}", f"{one.worked / rest:.0%}")
+        costs = (f"{one.start:.2f}", f"{one.worked * each:.2f}", f"{one.waited * each:.2f}", share(one.worked, rest))
         table.add_row(one.stage, *costs)
     table.add_row("all", f"{start:.2f}", f"{rest * each:.2f}", "", "100%", style="bold")
     console.print(table)
@@ -136,7 +137,7 @@ def _shares(emotions: Counter[str]) -> Text:
     total = emotions.total()
     line = Text()
     for label, count in emotions.most_common():
-        line.append(", " if line else "").append(f"{label} {count / total:.0%}", style=COLOURS.get(label, ""))
+        line.append(", " if line else "").append(f"{label} {share(count, total)}", style=COLOURS.get(label, ""))
     return line
 
 

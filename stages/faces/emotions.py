@@ -96,7 +96,12 @@ class Emotions(Stage):
     def _provenance(self, classify: Classifier, threshold: float) -> dict[str, Any]:
         card = classify.card
         made = {"model": self.model, "sha256": classify.sha256, "runtime": classify.runtime}
-        kept = {"network": card.network, "recipe_sha256": card.recipe_sha256, "seed": card.seed, "epochs": card.epochs}
+        kept = {
+            "network": card.network,
+            "recipe_sha256": card.recipe_sha256,
+            "seed": card.seed,
+            "epochs": sum(card.learned) or None,
+        }
         read = {"head": self.head, "flip": self.flip, "uncertain_below": threshold}
         return made | read | {"calibration": asdict(classify.calibration), "card": kept}
 

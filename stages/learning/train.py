@@ -163,8 +163,11 @@ class Train(Stage):
         torch.set_num_threads(self.threads or before)
 
         def show(epoch: int, done: int, total: int) -> None:
-            what = f"{self.network}, epoch {epoch} of {self.epochs}" if epoch else "what teaches reads"
-            run.advance(done, total, what)
+            if epoch:
+                whole = (epoch - 1) * total + done, self.epochs * total
+                run.advance(*whole, f"{self.network}, epoch {epoch} of {self.epochs}")
+            else:
+                run.advance(done, total, "what teaches reads")
 
         try:
             for row in session.train(self.device, self.early_stop, show, run.stopping):
