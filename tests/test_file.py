@@ -251,6 +251,18 @@ def _scramble(blob: bytes) -> bytes:
     return blob[:start] + bytes(end - start) + blob[end:]
 
 
+@pytest.mark.parametrize(
+    ("keeps", "words"),
+    [(0, "ends before its first picture; it was cut short"), (200, "none of its pictures can be decoded: all of them")],
+)
+def test_a_recording_that_was_cut_short_is_not_called_too_large(tmp_path: Path, keeps: int, words: str) -> None:
+    whole = footage.make(tmp_path / "a.mp4", "-c:v", "libx264", "-movflags", "+faststart").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: whole.index(b"mdat") + 4 + keeps])
+    with pytest.raises(InputError, match=words) as error:
+        read(tmp_path / "a.mp4")
+    assert "8192" not in str(error.value)
+
+
 def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     side = (16000).to_bytes(2, "little") * 2
     bomb = tmp_path / "bomb.gif"

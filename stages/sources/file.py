@@ -57,7 +57,7 @@ class File(Stage):
             pictures = decoded(container, stream, tally)
             place.picture = first = next(pictures, None)
             if first is None:
-                raise InputError(f"{self.path}: none of its pictures can be decoded, up to {SIDE} x {SIDE} pixels")
+                raise InputError(f"{self.path}: {_why_nothing(stream, tally)}")
             source = _describe(container, stream, path, _image(first, stream))
             start = frames.begin(source)
             if not start:
@@ -80,6 +80,14 @@ class File(Stage):
 def _opened(path: Path, name: str, stack: ExitStack) -> tuple[InputContainer, VideoStream]:
     container = stack.enter_context(open_video(path, name))
     return container, video_stream(container, name)
+
+
+def _why_nothing(stream: VideoStream, tally: Tally) -> str:
+    if not tally.packets:
+        return "ends before its first picture; it was cut short, as by a copy that was broken off"
+    if not stream.codec_context.width:
+        return f"none of its pictures can be decoded: they are damaged, or larger than {SIDE} x {SIDE}"
+    return "none of its pictures can be decoded: all of them are damaged"
 
 
 def _describe(container: InputContainer, stream: VideoStream, path: Path, image: NDArray[np.uint8]) -> Source:
