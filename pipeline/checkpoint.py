@@ -48,6 +48,11 @@ class Wish:
     restart: bool = False
     """Begin anew, whatever was kept."""
 
+    @property
+    def asked(self) -> str:
+        """How a command line says so; empty where it does not."""
+        return "--checkpoint" if self.every else "--restart" if self.restart else "--resume" if self.resume else ""
+
 
 class Mark(NamedTuple):
     """Where all shall write down what they remember: in front of a frame."""

@@ -68,7 +68,7 @@ class Pipeline:
         """Told by stages how far work is that sees no frames."""
         self._stop = self.run.stopping
         if self.keep != Wish():
-            order.check_kept(self.stages)
+            order.check_kept(self.stages, self.keep.asked)
 
     @classmethod
     def load(

@@ -151,3 +151,22 @@ def test_one_stage_in_a_wrong_place_is_one_mistake() -> None:
 def test_faces_are_not_looked_for_behind_what_is_known_of_them() -> None:
     chain = "stages: [{fer2013: {path: x}}, emotions, detect, csv]"
     assert told(chain)[0] == "1: detect: must stand before emotions, which gives emotions"
+
+
+@pytest.mark.parametrize("text", ["file: {path: ''}", "demo, csv: {path: ''}", "rtsp: {url: ''}", "images: {path: ''}"])
+def test_what_is_read_and_written_has_a_name(text: str) -> None:
+    stages = "".join(f"- {one}\n" for one in text.split(", "))
+    assert told(f"stages:\n{stages}")[0].endswith(("is empty", "must begin with rtsp:// or rtsps://"))
+
+
+def test_why_a_run_cannot_be_kept_is_told_in_full_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("stages:\n- demo\n- detect\n- track\n- emotions\n- smooth: {two_pass: true}\n")
+    done = validate(path, "--checkpoint", "3")
+    assert done.stderr.splitlines() == [
+        f"fervid: {path}:6: smooth: --checkpoint: needs all frames at once, so its run cannot be resumed; "
+        "leave two_pass out",
+        f"{path}: --checkpoint: nothing is written; add csv or video",
+    ]
+    done = CliRunner().invoke(app, ["run", "webcam", "--resume"])
+    assert "webcam: --resume: shows no moment twice" in done.stderr

@@ -391,10 +391,10 @@ def test_the_time_of_the_first_start_stays(tmp_path: Path) -> None:
 
 
 def test_cameras_and_what_needs_all_frames_are_refused_before_they_run() -> None:
-    with pytest.raises(ConfigError, match="--checkpoint: webcam shows no moment twice, so its run cannot be resumed"):
+    with pytest.raises(ConfigError, match="--checkpoint: webcam: shows no moment twice, so its run cannot be resumed"):
         Pipeline.parse("stages: [webcam, csv]", keep=KEPT)
     two = "stages: [demo, detect, track, emotions, {smooth: {two_pass: true}}, csv]"
-    message = "--checkpoint: smooth needs all frames at once, so its run cannot be resumed; leave two_pass out"
+    message = "--checkpoint: smooth: needs all frames at once, so its run cannot be resumed; leave two_pass out"
     with pytest.raises(ConfigError, match=message):
         Pipeline.parse(two, keep=KEPT)
     with pytest.raises(ConfigError, match="--checkpoint: nothing is written; add csv or video"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import yaml
 
 from fervid.pipeline.configuration import document, entry, options, order, overrides
 from fervid.pipeline.configuration.document import Node
-from fervid.pipeline.configuration.entry import Entry, Place
+from fervid.pipeline.configuration.entry import Built, Entry, Place
 from fervid.pipeline.configuration.plugins import load_plugin
 from fervid.pipeline.endings import PICTURES, VIDEOS
 from fervid.pipeline.errors import ConfigError, Mistake
@@ -47,8 +47,10 @@ class Config:
                 mistakes.append(Mistake(str(error), place.file, place.line))
         return mistakes
 
-    def build(self) -> list[Stage]:
+    def build(self, asked: str = "") -> list[Stage]:
         """Load the plugins and make the stages; no camera, file or model is opened.
+
+        `asked` is the option of a command line that wants the run to be kept, so that it can be resumed.
 
         Raises:
             ConfigError: with all mistakes, each with file and line, and what would be right.
@@ -57,9 +59,16 @@ class Config:
         chain = [entry.build(one) for one in self.entries]
         found = [one for part in chain for one in part.mistakes if not (part.unknown and failed)]
         found += [*self.mistakes, *failed, *order.check(chain)]
+        made = [part.stage for part in chain if part.stage]
+        if asked and len(made) == len(chain):
+            found += [self._unkept(stage, f"{asked}: {why}", chain) for stage, why in order.unkept(made)]
         if found:
             raise ConfigError(*sorted(found, key=_place))
-        return [part.stage for part in chain if part.stage]
+        return made
+
+    def _unkept(self, stage: Stage | None, message: str, chain: Sequence[Built]) -> Mistake:
+        entry = next((part.entry for part in chain if part.stage is stage), None)
+        return entry.mistake(message) if entry else Mistake(message, self.origin)
 
 
 def _place(mistake: Mistake) -> tuple[bool, int]:

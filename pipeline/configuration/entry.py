@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from fervid.pipeline.configuration import options
 from fervid.pipeline.configuration.document import Node
 from fervid.pipeline.errors import ConfigError, FervidError, Mistake
+from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.stage import Stage, stages
 
 
@@ -86,6 +88,7 @@ def build(entry: Entry) -> Built:
         made = options.build(cls, values)
         made.terms()
         built.stage = made
+        built.mistakes = list(_nameless(entry, cls))
     except options.OptionError as error:
         built.mistakes = [entry.mistake(str(one), one.option) for one in error.all]
         built.mistakes += _of_the_others(entry, cls, {one.option for one in error.all})
@@ -94,6 +97,12 @@ def build(entry: Entry) -> Built:
     except (Exception, SystemExit) as error:
         built.mistakes = [entry.mistake(f"raised {type(error).__name__}: {error}")]
     return built
+
+
+def _nameless(entry: Entry, cls: type[Stage]) -> Iterator[Mistake]:
+    for found in (option(cls, Reads), option(cls, Writes)):
+        if found and entry.options.get(found[0]) == "":
+            yield entry.mistake(f"option {found[0]!r}: is empty", found[0])
 
 
 def _of_the_others(entry: Entry, cls: type[Stage], wrong: set[str]) -> list[Mistake]:

@@ -27,23 +27,29 @@ def check(chain: Sequence[Built]) -> list[Mistake]:
     return [*_facts(chain), *_gaps(chain), *_outputs(chain)]
 
 
-def check_kept(chain: Sequence[Stage]) -> None:
-    """Refuse to keep a run that cannot go on from its middle.
+def check_kept(chain: Sequence[Stage], asked: str = "--checkpoint") -> None:
+    """Refuse to keep a run that cannot go on from its middle; `asked` is how its user said that it shall be kept.
 
     Raises:
-        ConfigError: with the stage and the reason.
+        ConfigError: with the stages and the reasons.
     """
+    if found := [
+        Mistake(": ".join(filter(None, (stage.name if stage else "", why))), asked) for stage, why in unkept(chain)
+    ]:
+        raise ConfigError(*found)
+
+
+def unkept(chain: Sequence[Stage]) -> Iterator[tuple[Stage | None, str]]:
+    """Why a run cannot go on from its middle, each reason with the stage that it lies in."""
     for stage in chain:
         if LIVE in stage.terms().gives:
-            raise ConfigError(f"--checkpoint: {stage.name} shows no moment twice, so its run cannot be resumed")
+            yield stage, "shows no moment twice, so its run cannot be resumed"
         if GATHERED in stage.terms().gives:
             why = _cause(stage, lambda terms: GATHERED not in terms.gives)
             advice = f"; leave {why} out" if why else ""
-            raise ConfigError(
-                f"--checkpoint: {stage.name} needs all frames at once, so its run cannot be resumed{advice}"
-            )
+            yield stage, f"needs all frames at once, so its run cannot be resumed{advice}"
     if not any(map(written, chain)):
-        raise ConfigError("--checkpoint: nothing is written; add csv or video")
+        yield None, "nothing is written; add csv or video"
 
 
 def _facts(chain: Sequence[Built]) -> Iterator[Mistake]:
@@ -102,14 +108,13 @@ def _gaps(chain: Sequence[Built]) -> Iterator[Mistake]:
     for number, (part, terms) in enumerate(known):
         behind = known[number + 1 :] if SPARSE in terms.gives else []
         bridge = next((n for n, (_, other) in enumerate(behind) if SPARSE in other.ends), len(behind))
-        in_the_dark = next((other for other, its in behind[:bridge] if _makes_something(other, its)), None)
-        if in_the_dark:
-            what = f"passes frames over, in which {in_the_dark.entry.name} would miss faces"
-            yield part.entry.mistake(f"{what}; put track between them")
-        strict = next((other for other, its in behind if BRIDGED in its.refuses and other is not in_the_dark), None)
+        strict = next((other.entry.name for other, its in behind if BRIDGED in its.refuses), None)
+        in_the_dark = next((other.entry.name for other, its in behind[:bridge] if _makes_something(other, its)), None)
         if strict:
-            what = f"passes frames over, and {strict.entry.name} would miss faces there"
-            yield part.entry.mistake(f"{what}; search every frame")
+            yield part.entry.mistake(f"passes frames over, and {strict} would miss faces there; search every frame")
+        elif in_the_dark:
+            what = f"passes frames over, in which {in_the_dark} would miss faces"
+            yield part.entry.mistake(f"{what}; put track between them")
 
 
 def _makes_something(part: Built, terms: Terms) -> bool:

@@ -141,7 +141,7 @@ def run(
     for given in inputs:
         feed(written, given)
     wish = Wish(checkpoint, resume or restart, restart)
-    pipeline = Pipeline(written.build(), threads=written.threads, profile=profile, keep=wish)
+    pipeline = Pipeline(written.build(wish.asked), threads=written.threads, profile=profile, keep=wish)
     raise Exit(session.run(pipeline, quiet=quiet))
 
 
@@ -197,14 +197,11 @@ def validate(config: str, settings: tuple[str, ...], checkpoint: float | None, a
     import json
 
     from fervid.pipeline.configuration.config import load, locate
-    from fervid.pipeline.configuration.order import check_kept
     from fervid.pipeline.stage import in_vain
 
     try:
         path = locate(config)
-        stages = load(path, _overrides(settings)).build()
-        if checkpoint:
-            check_kept(stages)
+        stages = load(path, _overrides(settings)).build(asked="--checkpoint" if checkpoint else "")
     except ConfigError as error:
         if not as_json:
             raise
