@@ -123,8 +123,12 @@ class ProbeSlowStart(Stage):
 
     seconds: float = 0.3
     """How long."""
+    sign: str = ""
+    """File that is made when it begins."""
 
     def run(self, frames: Frames) -> Generator[Frame]:
+        if self.sign:
+            Path(self.sign).write_text("begins\n")
         time.sleep(self.seconds)
         yield from frames
 
