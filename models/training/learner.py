@@ -55,6 +55,7 @@ class Learning:
     class_weights: Weights
     teacher_share: float
     votes: float
+    votes_share: float
     mixup: float
     mixup_share: float
     ema: float
@@ -183,6 +184,7 @@ class Learner:
         labels = targets(examples.labels(), self.learning.label_smoothing, self.learning.class_weights)
         opinions = examples.opinions()
         shares: dict[Head, Tensor] = {"labels": labels, "votes": opinions[:, : len(EMOTIONS)]}
+        labels += self.learning.votes_share * _towards(labels, shares["votes"])
         for head, target in shares.items():
             if head in self.taught:
                 target.lerp_(self.taught[head] * target.sum(1, keepdim=True), self.learning.teacher_share)
@@ -235,6 +237,13 @@ class Learner:
 def best(history: Sequence[Epoch]) -> Epoch:
     """The epoch to keep: accuracy moves by chance where log loss does not."""
     return min(history, key=lambda row: row.calibrated_loss)
+
+
+def _towards(labels: Tensor, votes: Tensor) -> Tensor:
+    """What leads from N x 7 targets to the shares of votes of the same weight; zeros where there are no votes."""
+    voted = votes.sum(1, keepdim=True)
+    shares = votes / voted.clamp(min=torch.finfo(votes.dtype).tiny)
+    return torch.where(voted > 0, shares * labels.sum(1, keepdim=True) - labels, 0.0)
 
 
 def _stamp(device: torch.device) -> dict[str, str]:

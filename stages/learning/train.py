@@ -80,6 +80,9 @@ class Train(Stage):
     """Weight rare emotions more: sqrt raises macro-F1 a little, balanced costs accuracy (disgust is 1.5 % of faces)."""
     votes: Annotated[float, Ge(0)] = 1.0
     """Weight of a second head that learns FER+'s votes, where the source has them; 0 learns the labels alone."""
+    votes_share: Share = 0.0
+    """How much FER+'s votes count in what the first head learns, the label counting the rest: 0.2 to 0.3 where labels
+    are noisy."""
     rotation: Annotated[float, Ge(0), Le(180)] = 15.0
     """Largest turn in degrees. Raise it for cameras that tilt."""
     shift: Share = 0.1
