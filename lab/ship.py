@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fervid.models import checkpoint
-from fervid.models.card import Head, load_card, save_card
+from fervid.models.card import Answer, load_card, save_card
 from fervid.models.export.onnx import Export, export_onnx
 from fervid.models.runtime import Classifier, open_classifier
 from fervid.models.tensors import Store
@@ -63,13 +63,10 @@ def ship(run: Path, data: dict[str, Any], folder: Path = WEIGHTS) -> Path:
     else:
         _store_small(trained, shipped, {**data, "split": "validation"}, run)
     files = [export.path for export in exports] or [shipped]
-    measured = _measured(files[0], data, run / "evaluation")
-    if "votes" in load_card(shipped).heads:
-        voted = _measured(files[0], data, run / "evaluation" / "votes", "votes")
-        measured["votes"] = {split: row["ferplus_majority"] for split, row in voted.items()}
-    figures = {**measured, "speed": _speeds(files)}
-    figures["exports"] = {export.path.name: _parity(export) for export in exports}
     card = load_card(shipped)
+    figures = measured(files[0], data, run / "evaluation") | {"speed": _speeds(files)}
+    figures["exports"] = {export.path.name: _parity(export) for export in exports}
+    figures |= {name: row for name, row in card.figures.items() if name == "conditions"}
     save_card(shipped, replace(card, figures=figures, notes={"known_failures": _known_failures(run), **card.notes}))
     return shipped
 
@@ -109,7 +106,21 @@ def _frames(data: dict[str, Any]) -> Iterator[Frame]:
     return iter(Pipeline.parse(json.dumps({"stages": [{"fer2013": data}]})))
 
 
-def _measured(model: Path, data: dict[str, Any], out: Path, head: Head = "labels") -> dict[str, Any]:
+def measured(model: Path, data: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Figures of each split by the labels, and of each other answer that the network has."""
+    figures = _measured(model, data, out)
+    answers = load_card(model).answers
+    if "votes" in answers:
+        voted = _measured(model, data, out / "votes", "votes")
+        figures["votes"] = {
+            split: row["ferplus_majority"] | {"published": row["ferplus_published"]} for split, row in voted.items()
+        }
+    if "pooled" in answers:
+        figures["pooled"] = _measured(model, data, out / "pooled", "pooled")
+    return figures
+
+
+def _measured(model: Path, data: dict[str, Any], out: Path, head: Answer = "labels") -> dict[str, Any]:
     """Figures of each split, as the evaluate stage gives them."""
     stages = [{"fer2013": data}, {"emotions": {"model": str(model), "head": head}}, {"evaluate": {"out": str(out)}}]
     for _ in Pipeline.parse(json.dumps({"stages": stages})):

@@ -29,7 +29,9 @@ class Bin(NamedTuple):
 
 
 def softmax(
-    logits: NDArray[np.floating[Any]], scale: Sequence[float] | float = 1.0, shift: Sequence[float] | float = 0.0
+    logits: NDArray[np.floating[Any]],
+    scale: Sequence[float] | float = 1.0,
+    shift: Sequence[float] | Floats | float = 0.0,
 ) -> Floats:
     """Return N x 7 probabilities of N x 7 logits, scaled and shifted for each emotion."""
     import numpy as np

@@ -23,6 +23,9 @@ Head = Literal["labels", "votes"]
 
 HEADS: tuple[Head, ...] = ("labels", "votes")
 
+Answer = Literal["pooled", "labels", "votes"]
+"""What a network can be asked for: one of its heads alone, or both pooled."""
+
 INHERITED = ("must_not_be_used_for", "licence_of_data")
 """Notes that hold for whatever is made from weights that have them."""
 
@@ -35,6 +38,17 @@ class Calibration:
 
     scale: Annotated[tuple[Annotated[float, Gt(0)], ...], Seven] = (1.0,) * len(EMOTIONS)
     shift: Annotated[tuple[float, ...], Seven] = (0.0,) * len(EMOTIONS)
+    uncertain_below: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """A face whose best probability is lower is labelled uncertain."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Probabilities are the softmax of `labels` * log p of that head + `votes` * log p of the other + `shift`."""
+
+    labels: Annotated[tuple[Annotated[float, Gt(0)], ...], Seven]
+    votes: Annotated[tuple[Annotated[float, Gt(0)], ...], Seven]
+    shift: Annotated[tuple[float, ...], Seven]
     uncertain_below: Annotated[float, Ge(0), Lt(1)] = 0.0
     """A face whose best probability is lower is labelled uncertain."""
 
@@ -57,6 +71,8 @@ class Card:
     """What the logits stand for, in order."""
     heads: Annotated[dict[Head, Calibration], Len(1)] = field(default_factory=lambda: {"labels": Calibration()})
     """Its answers, and how the logits of each become probabilities."""
+    pooled: Pool | None = None
+    """How both heads become one answer; none for a network with one head."""
     crop: Framing = field(default_factory=Framing)
     """How faces were framed for it."""
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +99,13 @@ class Card:
         """The epochs of each training that led to it; a mean of weights, which takes none, is no training."""
         every = (row.get("epochs") for row in self.trainings)
         return [epochs for epochs in every if isinstance(epochs, int) and epochs]
+
+    @property
+    def answers(self) -> dict[Answer, Calibration | Pool]:
+        """What it can be asked for, its default first."""
+        made: dict[Answer, Calibration | Pool] = {"pooled": self.pooled} if self.pooled else {}
+        made.update(self.heads.items())
+        return made
 
     @property
     def trainings(self) -> list[dict[str, Any]]:

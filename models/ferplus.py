@@ -31,3 +31,15 @@ def majority(votes: Sequence[int] | None) -> int | None:
         return None
     name = COUNTS[list(votes).index(max(votes))]
     return EMOTIONS.index(name) if name in EMOTIONS else None
+
+
+def published(votes: Sequence[int] | None) -> int | None:
+    """What more than half of the voters saw once lone votes are dropped, as FER+'s authors count (Barsoum et al. 2016).
+
+    An index into EMOTIONS; None where nothing has more than half, and for contempt, unknown and no face.
+    """
+    kept = [count if count > 1 else 0 for count in votes or ()]
+    if not kept or 2 * max(kept) <= sum(kept):
+        return None
+    name = COUNTS[kept.index(max(kept))]
+    return EMOTIONS.index(name) if name in EMOTIONS else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fervid.models.card import Head
+from fervid.models.card import Answer
 from fervid.pipeline.frame import EMOTIONS, UNCERTAIN
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Reader(NamedTuple):
     """Who read the faces."""
 
     model: str
-    head: Head
+    head: Answer
     uncertain_below: float
     """The probability that a label needs."""
     note: dict[str, Any]

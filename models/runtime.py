@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fervid.models import calibration, checkpoint, zoo
-from fervid.models.card import Calibration, Card, Head, load_card
+from fervid.models import calibration, checkpoint, pooling, zoo
+from fervid.models.card import Answer, Calibration, Card, Head, Pool, load_card
 from fervid.pipeline.errors import ModelError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Classifier:
     """Of the file that runs."""
     logits: Logits
     """From normalised float32 N x 1 x size x size to N x 7 for each head of the card, in its order."""
-    head: Head = "labels"
+    head: Answer
     """Which of the network's answers it gives."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> Numbers:
@@ -54,26 +54,36 @@ class Classifier:
 
     def every_head(self, crops: NDArray[np.uint8]) -> dict[Head, Numbers]:
         """Return the probabilities that each head gives, in one pass."""
-        return self._read(crops, list(self.card.heads))
+        read = self._read(crops, list(self.card.heads))
+        return {head: read[head] for head in self.card.heads}
 
-    def _read(self, crops: NDArray[np.uint8], wanted: Sequence[Head]) -> dict[Head, Numbers]:
+    def _read(self, crops: NDArray[np.uint8], wanted: Sequence[Answer]) -> dict[Answer, Numbers]:
         import numpy as np
 
         if not len(crops):
             return {head: np.zeros((0, len(self.card.labels)), np.float32) for head in wanted}
+        logits = self.head_logits(crops)
+        return {head: self._scores(logits, head).astype(np.float32) for head in wanted}
+
+    def head_logits(self, crops: NDArray[np.uint8]) -> dict[Head, Numbers]:
+        """Return the logits of each head, of one crop or more."""
+        import numpy as np
+
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         made = zip(*(self.logits(normalised(part, self.card)) for part in parts), strict=True)
-        logits = dict(zip(self.card.heads, map(np.concatenate, made), strict=True))
-        scores: dict[Head, Numbers] = {}
-        for head in wanted:
-            fitted = self.card.heads[head]
-            scores[head] = calibration.softmax(logits[head], fitted.scale, fitted.shift).astype(np.float32)
-        return scores
+        return dict(zip(self.card.heads, map(np.concatenate, made), strict=True))
+
+    def _scores(self, logits: dict[Head, Numbers], head: Answer) -> calibration.Floats:
+        if head == "pooled":
+            assert self.card.pooled
+            return pooling.pool(logits, self.card.heads, self.card.pooled)
+        fitted = self.card.heads[head]
+        return calibration.softmax(logits[head], fitted.scale, fitted.shift)
 
     @property
-    def calibration(self) -> Calibration:
-        """What the card says of the head."""
-        return self.card.heads[self.head]
+    def calibration(self) -> Calibration | Pool:
+        """What the card says of its answer."""
+        return self.card.answers[self.head]
 
 
 def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
@@ -84,16 +94,19 @@ def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
     return crops[:, None].astype(np.float32) * np.float32(scale) - np.float32(shift)
 
 
-def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Head = "labels") -> Classifier:
+def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Answer | None = None) -> Classifier:
     """Load a network by shipped name or path. `auto` is ONNX Runtime where an export lies beside the weights.
+
+    Without `head` it gives both heads pooled, or the labels if that is all that it learned.
 
     Raises:
         ModelError: weights, library or head are missing, or the weights are not what their card says.
     """
     path = zoo.weights(model)
     card = load_card(path)
-    if head not in card.heads:
-        raise ModelError(f"{path}: did not learn {head}; its heads: {', '.join(card.heads)}")
+    head = head or next(iter(card.answers))
+    if head not in card.answers:
+        raise ModelError(f"{path}: did not learn {head}; its heads: {', '.join(card.answers)}")
     if runtime == "torch" or (runtime == "auto" and _export(path, card) is None):
         return _probed(path, _torch(path, head))
     exported = _export(path, card)
@@ -103,12 +116,12 @@ def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Head = "
     return _probed(exported, _exported(blob, card, exported, "openvino" if runtime == "openvino" else "onnx", head))
 
 
-def from_onnx(blob: bytes, card: Card, path: Path, head: Head = "labels") -> Classifier:
+def from_onnx(blob: bytes, card: Card, path: Path, head: Head) -> Classifier:
     """Return a classifier of an ONNX file that is not written yet; `path` names it in messages."""
     return _probed(path, _exported(blob, card, path, "onnx", head))
 
 
-def _exported(blob: bytes, card: Card, path: Path, library: str, head: Head) -> Classifier:
+def _exported(blob: bytes, card: Card, path: Path, library: str, head: Answer) -> Classifier:
     load = _openvino if library == "openvino" else _onnx
     return Classifier(card, library, hashlib.sha256(blob).hexdigest(), load(blob, card, path), head)
 
@@ -138,7 +151,7 @@ def _probed(path: Path, classifier: Classifier) -> Classifier:
     return classifier
 
 
-def _torch(path: Path, head: Head) -> Classifier:
+def _torch(path: Path, head: Answer) -> Classifier:
     if path.suffix == ".onnx":
         raise ModelError(f"{path}: torch cannot run an .onnx file; name the .safetensors, or use runtime: onnx")
     _library("torch", "train", path)

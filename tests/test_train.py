@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from fervid.models import checkpoint, zoo
+from fervid.models.conditions import CONDITIONS
 from fervid.models.runtime import open_classifier
 from fervid.models.training import optimise, teaching
 from fervid.models.training.learner import Stopped
@@ -100,7 +101,8 @@ def test_it_learns_and_writes_all_it_should(tmp_path: Path) -> None:
     assert (card.network, card.size, card.seed, card.epochs) == ("mine", 24, 1, 12)
     assert card.data["train"]["emotions"]["disgust"] == 12
     assert card.recipe["optimizer"] == "adamw"
-    assert set(card.heads) == {"labels", "votes"}
+    assert list(card.answers) == ["pooled", "labels", "votes"]
+    assert list(card.figures["conditions"]) == list(CONDITIONS)
     assert all(0.05 < scale < 12 for head in card.heads.values() for scale in head.scale)
     assert card.figures["votes"]["validation"]["accuracy"] > 0.7
     assert (path.parent / "curves.png").stat().st_size > 10_000
@@ -384,6 +386,13 @@ def test_a_teacher_outweighs_wrong_labels(tmp_path: Path, table: list[list[str]]
     assert all(head["accuracy"] < 0.3 for head in alone)
     assert all(head["accuracy"] > 0.7 for head in led)
     assert cards[1].recipe["teachers_sha256"] == [checkpoint.load_card(teacher).sha256]
+
+
+def test_votes_outweigh_wrong_labels(tmp_path: Path, table: list[list[str]]) -> None:
+    wrong = [[str((int(e) + 1) % 7) if usage == "Training" else e, pixels, usage] for e, pixels, usage in table]
+    drawn.write(tmp_path / "fer2013.csv", wrong)
+    card = checkpoint.load_card(train(tmp_path, epochs=12, votes_share=0.9))
+    assert card.figures["validation"]["accuracy"] > 0.7
 
 
 def test_teachers_answer_together_for_a_face_and_its_mirror(tmp_path: Path, table: list[list[str]]) -> None:

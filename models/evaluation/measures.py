@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import calibration
-from fervid.models.ferplus import majority
+from fervid.models.ferplus import majority, published
 from fervid.pipeline.frame import EMOTIONS
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def measure(
     if known.any():
         figures |= _labelled(labels[known], scores[known], certain[known])
     if any(votes):
-        figures["ferplus_majority"] = _majority(scores, votes)
+        figures["ferplus_majority"] = _voted(scores, map(majority, votes))
+        figures["ferplus_published"] = _voted(scores, map(published, votes))
     return figures
 
 
@@ -78,8 +79,8 @@ def _emotion(matrix: Counts, n: int) -> dict[str, float]:
     }
 
 
-def _majority(scores: Floats, votes: Sequence[tuple[int, ...] | None]) -> dict[str, Any]:
-    pairs = [(majority(vote), int(guess)) for vote, guess in zip(votes, scores.argmax(1), strict=True)]
+def _voted(scores: Floats, answers: Iterable[int | None]) -> dict[str, Any]:
+    pairs = zip(answers, scores.argmax(1).tolist(), strict=True)
     clear = [(true, guess) for true, guess in pairs if true is not None]
     right = sum(true == guess for true, guess in clear)
     return {"faces": len(clear), "accuracy": right / len(clear) if clear else None}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from fervid.models import calibration, checkpoint, ferplus
-from fervid.models.card import INHERITED, Calibration, Card, Head
+from fervid.models.card import INHERITED, Calibration, Card, Head, Pool
+from fervid.models.conditions import CONDITIONS, under
+from fervid.models.pooling import Logits
 from fervid.models.training.examples import Examples
 from fervid.models.training.learner import Learner, best
 from fervid.models.training.optimise import targets
+from fervid.models.training.pooled import pooled
 from fervid.pipeline.frame import EMOTIONS
 
 if TYPE_CHECKING:
@@ -46,19 +50,23 @@ def finish(
     began with chance.
     """
     start = starts[0] if starts else None
-    heads, figures = {}, {}
-    for head, logits in learner.answers(validation).items():
-        known = start.heads.get(head) if start else None
-        heads[head], figures[head] = _calibrated(logits.numpy(), *_truth(head, validation), known)
+    heads: dict[Head, Calibration] = {}
+    figures: dict[str, Any] = {}
+    said = learner.answers(validation)
+    known = {head: truth(head, validation) for head in said}
+    for head, logits in said.items():
+        before = start.heads.get(head) if start else None
+        heads[head], figures[head] = _calibrated(logits.numpy(), *known[head], before)
+    pool, conditions = _pooled(learner, validation, heads, known) if len(heads) > 1 else (None, {})
     if start and (lost := [head for head in start.heads if head not in heads]):
         log.warning("train: the head %s of the start is lost: these faces have no votes", lost[0])
-    before = _before(starts)
     card = Card(
         network=name,
         size=validation.size,
         mean=learner.mean,
         std=learner.std,
         heads=heads,
+        pooled=pool,
         recipe=recipe,
         recipe_sha256=hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
         data={"train": _data(examples), "validation": _data(validation)},
@@ -68,9 +76,11 @@ def finish(
             **learner.learned,
             "seconds": round(sum(row.seconds for row in learner.history)),
             **({"best_epoch": best(learner.history).epoch} if learner.history else {}),
-            **({"before": before} if before else {}),
+            **({"before": earlier} if (earlier := _before(starts)) else {}),
         },
-        figures={"validation": figures.pop("labels")} | {head: {"validation": row} for head, row in figures.items()},
+        figures={"validation": figures.pop("labels")}
+        | {head: {"validation": row} for head, row in figures.items()}
+        | ({"conditions": conditions} if conditions else {}),
         notes={name: note for card in starts[::-1] for name, note in card.notes.items() if name in INHERITED},
     )
     return checkpoint.save(path, learner.average, card)
@@ -84,7 +94,7 @@ def _before(starts: Sequence[Card]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row.get("finished")), reverse=True)
 
 
-def _truth(head: Head, faces: Examples) -> tuple[Floats, Integers]:
+def truth(head: Head, faces: Examples) -> tuple[Floats, Integers]:
     """N x 7 shares that a head should give, zeros where unknown, and the right answer, -1 where there is none."""
     if head == "labels":
         labels = faces.labels()
@@ -92,6 +102,20 @@ def _truth(head: Head, faces: Examples) -> tuple[Floats, Integers]:
     shares = faces.opinions()[:, : len(EMOTIONS)].double()
     most = [-1 if (answer := ferplus.majority(votes)) is None else answer for votes in faces.votes]
     return (shares / shares.sum(1, keepdim=True).clamp(min=1e-12)).numpy(), torch.tensor(most).numpy()
+
+
+def _pooled(
+    learner: Learner,
+    validation: Examples,
+    heads: Mapping[Head, Calibration],
+    known: Mapping[Head, tuple[Floats, Integers]],
+) -> tuple[Pool, dict[str, Any]]:
+    faces = validation.images()[:, 0].numpy()
+    seen = {name: replace(validation, pixels=bytearray(under(name, faces).tobytes())) for name in CONDITIONS}
+    said: dict[str, Logits] = {
+        name: {head: logits.numpy() for head, logits in learner.answers(each).items()} for name, each in seen.items()
+    }
+    return pooled(said, heads, known)
 
 
 def _calibrated(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Le
 
 from fervid.models import zoo
-from fervid.models.card import Head
+from fervid.models.card import Answer
 from fervid.models.crop import crop_face
 from fervid.models.reading import Emotion, Reader
 from fervid.models.runtime import Classifier, Runtime, open_classifier
@@ -55,9 +55,9 @@ class Emotions(Stage):
 
     model: str = "fervid"
     """A network that ships with fervid (`fervid models list`), or the path of a .safetensors or .onnx file."""
-    head: Head = "labels"
-    """Whose judgement: `labels` are those of FER2013, `votes` the shares of FER+'s voters, who agree far better. Only
-    networks that learned both have it."""
+    head: Answer | None = None
+    """Whose judgement: `labels` are those of FER2013, `votes` the shares of FER+'s voters, who agree far better,
+    `pooled` both in one, fitted for what videos show. Left out, it is `pooled` where the network learned both."""
     runtime: Runtime = "auto"
     """What runs the network; auto takes ONNX Runtime where there is an .onnx file for it, else torch."""
     uncertain_below: Annotated[float, Ge(0), Le(1)] | None = None
@@ -80,7 +80,7 @@ class Emotions(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head)
         threshold = classify.calibration.uncertain_below if self.uncertain_below is None else self.uncertain_below
-        reader = Reader(self.model, self.head, threshold, self._provenance(classify, threshold))
+        reader = Reader(self.model, classify.head, threshold, self._provenance(classify, threshold))
         frames.run.note("weights", reader.note)
         for frame in frames:
             frame[READER] = reader
@@ -102,7 +102,7 @@ class Emotions(Stage):
             "seed": card.seed,
             "epochs": sum(card.learned) or None,
         }
-        read = {"head": self.head, "flip": self.flip, "uncertain_below": threshold}
+        read = {"head": classify.head, "flip": self.flip, "uncertain_below": threshold}
         return made | read | {"calibration": asdict(classify.calibration), "card": kept}
 
 

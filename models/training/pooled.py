@@ -1,0 +1,53 @@
+"""Fit one answer out of two heads, under every condition of a picture, and say what each answer is worth there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fervid.models import calibration, pooling
+from fervid.models.card import Calibration, Head, Pool
+from fervid.models.evaluation.judged import judged, twice
+from fervid.models.pooling import MIX, Logits
+from fervid.pipeline.frame import EMOTIONS
+
+if TYPE_CHECKING:
+    from fervid.models.calibration import Floats, Integers
+
+
+def pooled(
+    said: Mapping[str, Logits],
+    heads: Mapping[Head, Calibration],
+    truth: Mapping[Head, tuple[Floats, Integers]],
+) -> tuple[Pool, dict[str, Any]]:
+    """Return the pool and the figures of each answer under each condition.
+
+    `said` are logits under each condition; `truth` what each head should have said of the same N faces: N x 7 shares,
+    zeros where unknown, and the right index into EMOTIONS, -1 where there is none. What the pool should say is the
+    mean of both heads' shares; the faces as they are weigh as much as all other conditions together. The threshold
+    below which a face is uncertain is the lowest of all conditions, so that the best guesses below it are poor in each.
+    """
+    import numpy as np
+
+    (label_shares, labels), (vote_shares, majorities) = truth["labels"], truth["votes"]
+    shares = label_shares + vote_shares
+    shares = shares / np.maximum(shares.sum(1, keepdims=True), 1e-12)
+    every: Logits = {head: np.concatenate([logits[head] for logits in said.values()]) for head in heads}
+    mix = np.array([MIX[name] for name in EMOTIONS])
+    weights = [1 / 2 if name == "clean" else 1 / 2 / (len(said) - 1) for name in said]
+    made = pooling.fit(every, heads, np.concatenate([weight * shares for weight in weights]), mix)
+    scores = (pooling.pool(logits, heads, made) for logits in said.values())
+    poor = min(calibration.uncertain_below(*twice(each, labels, majorities)) for each in scores)
+    made = replace(made, uncertain_below=poor)
+    return made, {name: _figures(logits, heads, made, labels, majorities) for name, logits in said.items()}
+
+
+def _figures(
+    logits: Logits, heads: Mapping[Head, Calibration], made: Pool, labels: Integers, majorities: Integers
+) -> dict[str, Any]:
+    rows = {"pooled": judged(pooling.pool(logits, heads, made), made.uncertain_below, labels, majorities)}
+    for head, fitted in heads.items():
+        scores = calibration.softmax(logits[head], fitted.scale, fitted.shift)
+        rows[head] = judged(scores, fitted.uncertain_below, labels, majorities)
+    return rows
