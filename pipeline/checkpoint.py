@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.identity import differences, identity
-from fervid.pipeline.output import KEPT, made, resolve, write
+from fervid.pipeline.output import KEPT, is_kept, made, resolve, write
 from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,8 @@ class Keeper:
         """
         self.run.source = source
         self.path = _page(resolve(self.outputs[0], self.run))
+        if os.path.lexists(self.path) and not is_kept(self.path):
+            raise ConfigError(f"{self.path}: is in the way, and fervid did not make it; move it")
         if not self.wish.resume or self.wish.restart:
             return 0
         found = next(iter(made(self.outputs[0], self.run, KEPT)[-1:]), None)

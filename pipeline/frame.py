@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from fervid.pipeline.fact import Cell, Column, Fact, named
+from fervid.pipeline.original import Original
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +79,8 @@ class Source:
     live: bool = False
     path: Path | None = None
     """The file or folder that was read; None for cameras."""
+    original: Original | None = field(default=None, compare=False)
+    """The open file, of a source that reads one from its beginning to its end."""
     length: int | None = None
     """Frames expected, for progress; an estimate where the container only estimates."""
     reopen: Callable[[], Iterator[Frame]] | None = field(default=None, compare=False)

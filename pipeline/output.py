@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import hashlib
+import io
 import logging
 import os
 import re
@@ -13,10 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
+from fervid.pipeline import temporary
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
+from fervid.pipeline.ownership import SIGNED, Origin, Record, check, origin, regular, sign
 
 log = logging.getLogger(__name__)
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
@@ -26,6 +29,8 @@ EVERYWHERE = ("name", "time")
 """Placeholders of every path template: the input's name, and when it was opened."""
 KEPT = ".resume"
 """What follows the name of an output, in the name of the file that a stopped run goes on from."""
+HEAD = b'{"version": '
+"""How it begins."""
 LONGEST = 200
 """Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
@@ -36,6 +41,7 @@ class Owner(Protocol):
     source: Source | None
     began: datetime
     resumable: bool
+    overwrite: bool
     outputs: list[Path]
     deferred: list[Callable[[], None]] | None
 
@@ -53,6 +59,10 @@ class Output:
     """What it will be called when it is whole."""
     part: Path
     """Where to write it."""
+    origin: Origin
+    """What it is made from, for a record of it."""
+    record: Record = SIGNED
+    """Where it says that."""
     final: Path | None = None
     """What it was called at last; None while it has no name, or where nothing was kept."""
     pieces: list[Path] = field(default_factory=list)
@@ -101,37 +111,35 @@ def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None
 
 
 @contextmanager
-def output(path: Path, run: Owner) -> Iterator[Output]:
+def output(path: Path, run: Owner, record: Record = SIGNED) -> Iterator[Output]:
     """Give a file to write; it takes the name `path` when the block ends well, and stands in `run.outputs` then.
 
     The temporary file lies beside the final one, as `NAME.part`, so that the rename is atomic; a killed process
     leaves only that. Where the block raises or a recorded source was cut short by the user, what was written is kept
     as `STEM.partial.SUFFIX`, until one that is whole takes its place: a live source has no end, so stopping one is a
     good end. A run that can be resumed leaves it as it is, and names its files once all
-    of them are whole.
+    of them are whole. `record` says where outputs of this kind tell what they were made from.
 
     Raises:
         OutputError: the folder or file cannot be written or another run writes it, or the output would replace the
-            input or an earlier recording of a live source.
+            input, an earlier recording of a live source, or what fervid did not make from this input.
+        InputError: the input was changed meanwhile.
     """
+    assert run.source
     part = path.with_name(f"{path.name}.part")
-    source = run.source
-    assert source
-    made = Output(path, part)
-    with _held(path, part, source):
-        kept = path.with_name(f"{path.name}{KEPT}")
-        if not run.resumable and kept.exists():
-            log.warning("%s: what was kept of an ended run is given up, as this one begins anew", kept)
-            kept.unlink()
+    made = Output(path, part, origin(run.source), record)
+    with _held(made, run):
         try:
             yield made
+            if run.source.original and not run.interrupted:
+                run.source.original.check()
         except BaseException as error:
             stopped = isinstance(error, GeneratorExit | KeyboardInterrupt)
             if part.exists() and not part.stat().st_size:
                 part.unlink()
             if not run.resumable:
                 with suppress(OutputError):
-                    _keep(made, path if stopped and source.live else partial(path), run)
+                    _keep(made, path if stopped and run.source.live else partial(path), run)
             if isinstance(error, OSError):
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
             raise
@@ -145,49 +153,74 @@ def output(path: Path, run: Owner) -> Iterator[Output]:
             run.deferred.append(lambda: _finish(made, run))
 
 
-@contextmanager
-def _held(path: Path, part: Path, source: Source) -> Iterator[None]:
-    """Make the temporary file, and keep others from writing it meanwhile."""
+def ensure(path: Path, run: Owner, record: Record) -> None:
+    """Make sure that an output can be written, as far as can be told before.
+
+    Raises:
+        OutputError: it cannot, or would replace what must not be replaced.
+    """
     try:
-        for name in (path, part, partial(path)):
-            if source.path and name.exists() and name.samefile(source.path):
-                raise OutputError(f"{path}: would overwrite the input; write to another name")
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file in it")
+        for name in (path, partial(path)):
+            check(name, run, record)
+        folder = next(one for one in path.absolute().parents if one.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
+    if run.source and run.source.live and not run.overwrite and (there := _irreplaceable(path)):
+        raise OutputError(f"{there}: is there, and no camera shows it again; move it, or put {{time}} into the name")
+
+
+@contextmanager
+def _held(made: Output, run: Owner) -> Iterator[None]:
+    """Make the temporary file, and keep others from writing it meanwhile."""
+    path, part = made.path, made.part
+    assert run.source
+    try:
+        if run.source.path and part.exists() and part.samefile(run.source.path):
+            raise OutputError(f"{path}: would overwrite the input; write to another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("ab")
+        file = temporary.grasp(part)
+    except BlockingIOError:
+        raise OutputError(f"{path}: another stage or run is writing it; write to another name") from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
     with file:
-        if not _lock(file) or not part.exists():
-            raise OutputError(f"{path}: another stage or run is writing it; write to another name")
-        if source.live and (there := _irreplaceable(path, part)):
+        try:
+            ensure(path, run, made.record)
+            if not run.resumable:
+                _begin_anew(file, made)
+            sign(file.fileno(), made.origin.text)
+        except BaseException:
             if not part.stat().st_size:
                 part.unlink()
-            raise OutputError(
-                f"{there}: is there, and no camera shows it again; move it, or put {{time}} into the name"
-            )
+            raise
         yield
 
 
-def _irreplaceable(path: Path, part: Path) -> Path | None:
-    """What an earlier run recorded, whole or not; `part`, while it is empty, is our own."""
-    names = (path, partial(path), *((part,) if part.stat().st_size else ()))
-    return next((name for name in names if name.exists()), None)
+def _begin_anew(file: io.FileIO, made: Output) -> None:
+    kept = made.path.with_name(f"{made.path.name}{KEPT}")
+    if is_kept(kept):
+        log.warning("%s: what was kept of an ended run is given up, as this one begins anew", kept)
+        kept.unlink()
+    temporary.clear(file, made.part)
 
 
-def _lock(file: IO[bytes]) -> bool:
-    """Whether nobody else holds the file; the system lets go of it when this process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:
-        file.close()  # Windows renames no open file
+def is_kept(path: Path) -> bool:
+    """Whether a file is what a run left to go on from, also where it was copied and its mark got lost."""
+    if temporary.left_over(path):
         return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES)  # a file system without locks is no other run
-    return True
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(HEAD)) == HEAD
+
+
+def _irreplaceable(path: Path) -> Path | None:
+    """What an earlier run recorded, whole or not."""
+    part = path.with_name(f"{path.name}.part")
+    names = (path, partial(path), *((part,) if part.exists() and part.stat().st_size else ()))
+    return next((name for name in names if name.exists()), None)
 
 
 def _reason(path: Path, error: OSError) -> str:
@@ -202,23 +235,34 @@ def partial(path: Path) -> Path:
 
 def _finish(made: Output, run: Owner) -> None:
     _keep(made, made.path, run)
-    partial(made.path).unlink(missing_ok=True)
+    with suppress(OutputError):
+        check(partial(made.path), run, made.record)
+        for old in made.record.files(partial(made.path)):
+            old.unlink(missing_ok=True)
 
 
 def _keep(made: Output, final: Path, run: Owner) -> None:
     """Give the file its name.
 
     Raises:
-        OutputError: the folder went away or was closed to writing meanwhile.
+        OutputError: the folder or the file went away meanwhile, or something else took the name.
     """
     try:
-        if made.part.exists():
-            made.part.replace(final)
-            made.final = final
-            run.outputs.append(final)
-            for piece in made.pieces:
-                piece.unlink(missing_ok=True)
-            made.named()
+        check(final, run, made.record)
+        made.part.lstat()
+        for old in made.record.files(final)[1:]:
+            old.unlink(missing_ok=True)  # it is not true of the new one
+        made.part.replace(final)
+        made.final = final
+        run.outputs.append(final)
+        for piece in made.pieces:
+            piece.unlink(missing_ok=True)
+        made.named()
+    except OutputError as error:
+        why = str(error).removeprefix(f"{final}: ")
+        raise OutputError(f"{final}: cannot be written: {why}; what there is lies in {made.part}") from None
+    except FileNotFoundError:
+        raise OutputError(f"{final}: cannot be written: {made.part} was taken away while it was written") from None
     except OSError as error:
         raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {made.part}") from error
 
@@ -227,18 +271,26 @@ def write(path: Path, blob: bytes, *, sync: bool = False) -> None:
     """Write a small file that is complete or absent; with `sync` it is on the disk before it has its name.
 
     Raises:
-        OutputError: the folder cannot be written to, or the disk is full.
+        OutputError: the folder cannot be written to, the disk is full, or the name is that of no ordinary file.
     """
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(blob)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+        regular(path)
+        with temporary.create(part) as file:
+            _fill(file, part, blob, sync)
         part.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _fill(file: io.FileIO, part: Path, blob: bytes, sync: bool) -> None:
+    try:
+        with io.BufferedWriter(file) as buffer:
+            buffer.write(blob)
+            buffer.flush()
+            if sync:
+                os.fsync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

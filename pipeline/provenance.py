@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from fervid.pipeline.frame import Source
 from fervid.pipeline.record import Run
 
 PACKAGES = ("fervid", "av", "mediapipe", "numpy", "onnxruntime", "opencv-python", "torch")
@@ -23,7 +24,7 @@ def provenance(run: Run) -> dict[str, Any]:
     return {
         "input": {
             "name": source.name,
-            "sha256": fingerprint(source.path)["sha256"] if source.path and source.path.is_file() else None,
+            "sha256": _read(source),
             "width": source.width,
             "height": source.height,
             "nominal_fps": source.fps,
@@ -43,6 +44,13 @@ def provenance(run: Run) -> dict[str, Any]:
         **({"resumed": run.resumed} if run.resumed else {}),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }
+
+
+def _read(source: Source) -> str | None:
+    """SHA-256 of the file that was read."""
+    if source.original:
+        return source.original.sha256()
+    return str(fingerprint(source.path)["sha256"]) if source.path and source.path.is_file() else None
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

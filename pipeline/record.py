@@ -13,9 +13,10 @@ from typing import Any, Literal
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Source
 from fervid.pipeline.output import Output, output, resolve
+from fervid.pipeline.ownership import SIGNED, Record
 from fervid.pipeline.tally import Tally, number, share
 
-OWN = ("complete", "frames", "labels", "columns", "input", "config", "resumed", "versions")
+OWN = ("complete", "frames", "labels", "columns", "origin", "input", "config", "resumed", "versions")
 """Keys that the page beside an output has anyway."""
 Progress = Callable[[int, int, str], None]
 
@@ -77,6 +78,8 @@ class Run:
     """What came out at the end of the chain."""
     resumed: list[int] = field(default_factory=list)
     """Frames at which it went on after a break."""
+    overwrite: bool = False
+    """Whether outputs may replace what fervid did not make from this input."""
     resumable: bool = False
     """Whether enough is kept to go on from here if it ends now; unfinished outputs are then left as they are."""
     deferred: list[Callable[[], None]] | None = None
@@ -105,7 +108,7 @@ class Run:
         if self.watch:
             self.watch(done, total, what)
 
-    def output(self, template: str, **placeholders: str) -> AbstractContextManager[Output]:
+    def output(self, template: str, *, record: Record = SIGNED, **placeholders: str) -> AbstractContextManager[Output]:
         """A file that is complete or absent, from a path template with `{name}`, `{time}` and others.
 
         >>> with frames.run.output(self.path) as output, output.part.open("w") as file:
@@ -113,7 +116,7 @@ class Run:
         Raises:
             OutputError: it cannot be written, or would replace what must not be replaced.
         """
-        return output(resolve(template, self, **placeholders), self)
+        return output(resolve(template, self, **placeholders), self, record)
 
     @property
     def interrupted(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from fervid.pipeline.ownership import SIGNED, Record
 from fervid.pipeline.stage import Stage
 
 
@@ -23,9 +24,15 @@ class Writes:
 
     placeholders: tuple[str, ...] = ()
     """What it may hold in braces beside `{name}` and `{time}`."""
+    folder: bool = False
+    """Whether it is a folder."""
+    record: Record = SIGNED
+    """Where its outputs say what they were made from."""
 
-    def __init__(self, *placeholders: str) -> None:
+    def __init__(self, *placeholders: str, folder: bool = False, record: Record = SIGNED) -> None:
         object.__setattr__(self, "placeholders", placeholders)
+        object.__setattr__(self, "folder", folder)
+        object.__setattr__(self, "record", record)
 
 
 @dataclass(frozen=True)

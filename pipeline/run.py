@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,9 +21,10 @@ from fervid.pipeline.frame import Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
+from fervid.pipeline.output import ensure, resolve, unknown_placeholder
 from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
-from fervid.pipeline.roles import written
+from fervid.pipeline.roles import Writes, option, written
 from fervid.pipeline.stage import Stage, room
 from fervid.pipeline.tally import Tally, summed_up
 
@@ -55,6 +57,7 @@ class Pipeline:
         profile: bool = False,
         title: str | None = None,
         keep: Wish | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.stages = tuple(stages)
         self.threads = threads
@@ -62,6 +65,8 @@ class Pipeline:
         self.timings = [Timing(stage.name) for stage in stages] if profile else None
         self.keep = keep or Wish()
         """How the run is kept, so that it can be resumed."""
+        self.overwrite = overwrite
+        """Whether outputs may replace what fervid did not make from the same input."""
         self.run = Run()
         """The notebook of the run, a new one each time that it begins."""
         self.watch: Progress | None = None
@@ -78,13 +83,14 @@ class Pipeline:
         *,
         profile: bool = False,
         keep: Wish | None = None,
+        overwrite: bool = False,
     ) -> Pipeline:
         """Make a pipeline from a YAML file, with `{"stage.option": value}` put over it.
 
         Raises:
             ConfigError: with file and line, and what would be right.
         """
-        return cls._from(config.load(path, overrides), profile, keep)
+        return cls._from(config.load(path, overrides), profile, keep, overwrite)
 
     @classmethod
     def parse(
@@ -94,13 +100,14 @@ class Pipeline:
         *,
         profile: bool = False,
         keep: Wish | None = None,
+        overwrite: bool = False,
     ) -> Pipeline:
         """Make a pipeline from YAML text."""
-        return cls._from(config.parse(text, overrides), profile, keep)
+        return cls._from(config.parse(text, overrides), profile, keep, overwrite)
 
     @classmethod
-    def _from(cls, written: config.Config, profile: bool, keep: Wish | None) -> Pipeline:
-        return cls(written.build(), threads=written.threads, profile=profile, keep=keep)
+    def _from(cls, written: config.Config, profile: bool, keep: Wish | None, overwrite: bool) -> Pipeline:
+        return cls(written.build(), threads=written.threads, profile=profile, keep=keep, overwrite=overwrite)
 
     def stop(self) -> None:
         """Let the run end in order: no further frame is read, what was read still reaches the sinks."""
@@ -122,6 +129,7 @@ class Pipeline:
                     frames = stack.enter_context(_closing(self._run(stage, given[-1], number, waits=handed)))
                     if not number:
                         frames = stack.enter_context(_closing(self._watch(frames, given[0], keeper)))
+                        frames = frames if LIVE in stage.terms().gives else _begun(frames)
                     facts += [fact for fact in stage.terms().gives if fact not in facts]
                     handed = self.threads and LIVE in facts and not number
                     if handed:
@@ -142,7 +150,9 @@ class Pipeline:
     def _begin(self) -> Run:
         given = [fact for stage in self.stages for fact in stage.terms().gives]
         facts = list(dict.fromkeys(given))
-        self.run = Run(options.resolved(self.stages), self.title, facts, self._stop, watch=self.watch)
+        self.run = Run(
+            options.resolved(self.stages), self.title, facts, self._stop, watch=self.watch, overwrite=self.overwrite
+        )
         return self.run
 
     def _keeper(self, run: Run) -> Keeper | None:
@@ -178,6 +188,7 @@ class Pipeline:
                 run.source = frame.source
                 if keeper:
                     keeper.open(frame.source)
+                self._ensure_outputs(run)
             if run.stopping.is_set():
                 if not frame.source.live:
                     run.lost.cut = "interrupted"
@@ -187,12 +198,33 @@ class Pipeline:
             if keeper and isinstance(given, Kept) and frame.index >= keeper.start and keeper.pass_by(frame):
                 given.answer()
         run.read = read
+        if run.source and run.source.original:
+            run.source.original.check()
+
+    def _ensure_outputs(self, run: Run) -> None:
+        """Refuse what cannot be written before anything is loaded for it."""
+        for stage in self.stages:
+            template, found = written(stage), option(type(stage), Writes)
+            if template and found and not found[1].folder and not unknown_placeholder(template):
+                ensure(resolve(template, run), run, found[1].record)
 
     def _counted(self, frames: Frames, facts: Sequence[Fact[Any]]) -> Generator[Frame]:
         tally = frames.keep(self.run.tally)
         for frame in frames:
             tally.add(frame, facts)
             yield frame
+
+
+def _begun(frames: Iterable[Frame]) -> Iterable[Frame]:
+    """Ask for the first frame now: what cannot be read is known before other stages load what they need."""
+    first = list(islice(frames, 1))
+
+    def all_of_them() -> Iterator[Frame]:
+        while first:
+            yield first.pop()
+        yield from frames
+
+    return all_of_them()
 
 
 def _code_of_a_plugin(stage: Stage) -> Path | None:

@@ -17,7 +17,8 @@ from fervid.pipeline.record import Run
 
 def run(cut: Literal["interrupted", "truncated"] | None = None, **known: Any) -> Run:
     """The notebook of a run over a source of which this is known."""
-    made = Run(source=Source(**{"name": "talk", "width": 8, "height": 8, **known}))
+    overwrite = known.pop("overwrite", False)
+    made = Run(source=Source(**{"name": "talk", "width": 8, "height": 8, **known}), overwrite=overwrite)
     made.lost.cut = cut
     return made
 
@@ -159,7 +160,7 @@ def test_a_recording_of_a_camera_is_never_replaced(tmp_path: Path, name: str) ->
 
 def test_nothing_to_write_is_a_whole_output(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("old")
-    with output(tmp_path / "a.csv", run()):
+    with output(tmp_path / "a.csv", run(overwrite=True)):
         pass
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.csv", "")]
 

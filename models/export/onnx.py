@@ -94,9 +94,9 @@ def _card_beside(out: Path, path: Path, card: Card) -> Card:
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: an ONNX file is named .onnx")
     beside = card_path(out)
-    if not beside.exists():
-        return replace(card, exports={})
-    there = read_card(beside)
+    there = read_card(beside) if beside.exists() else replace(card, exports={})
+    if out.exists() and out.name not in there.exports:
+        raise OutputError(f"{out}: is there, and no card says that it is an export; choose another name")
     if there.sha256 != card.sha256:
         raise OutputError(f"{out}: {beside.name} there is the card of other weights than {path}; choose another name")
     return there

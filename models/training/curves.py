@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from fervid.models.training.learner import Epoch, best
+from fervid.pipeline import output
 from fervid.pipeline.libraries import out_of_the_folder
 
 TABLE, PICTURE = "epochs.csv", "curves.png"
@@ -15,14 +17,15 @@ TABLE, PICTURE = "epochs.csv", "curves.png"
 
 def write(history: Sequence[Epoch], folder: Path) -> None:
     """Write the table and its picture anew."""
-    with (folder / TABLE).open("w", newline="") as file:
-        rows = csv.DictWriter(file, list(asdict(history[0])))
-        rows.writeheader()
-        rows.writerows(asdict(epoch) for epoch in history)
-    _draw(history, folder / PICTURE)
+    table = io.StringIO()
+    rows = csv.DictWriter(table, list(asdict(history[0])))
+    rows.writeheader()
+    rows.writerows(asdict(epoch) for epoch in history)
+    output.write(folder / TABLE, table.getvalue().encode())
+    output.write(folder / PICTURE, _picture(history))
 
 
-def _draw(history: Sequence[Epoch], path: Path) -> None:
+def _picture(history: Sequence[Epoch]) -> bytes:
     with out_of_the_folder():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -54,7 +57,9 @@ def _draw(history: Sequence[Epoch], path: Path) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
 
 
 def tensorboard(row: Epoch, folder: Path) -> None:

@@ -23,9 +23,11 @@ from fervid.models.training.examples import Examples
 from fervid.models.training.finish import FEW, finish
 from fervid.models.training.learner import Epoch, Learner, Learning, Stopped, Watch, best
 from fervid.models.training.optimise import mean
+from fervid.pipeline import temporary
 from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
+from fervid.pipeline.ownership import regular
 
 T = TypeVar("T")
 
@@ -60,11 +62,21 @@ class Session:
         self.overwrite = overwrite
         if self.weights.exists() and card_path(self.weights).exists() and not overwrite:
             raise OutputError(f"{self.weights}: is finished and stays; choose another `out`, or set overwrite: true")
+        recipe = self.folder / "recipe.json"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "recipe.json").touch()
+            if regular(recipe):
+                recipe.touch()
+                return
+            if not overwrite and (there := [path for path in self._files() if path.exists()]):
+                raise OutputError(f"{there[0]}: is there, and no training made it; choose another `out`")
+            temporary.create(recipe).close()
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _files(self) -> list[Path]:
+        """What a training replaces."""
+        return [self.weights, self.last, self.best, self.folder / curves.TABLE, self.folder / curves.PICTURE]
 
     def _begin_with(self, models: Sequence[str]) -> list[Card]:
         """Take over trained weights, or the mean of several; return their cards."""
@@ -102,7 +114,7 @@ class Session:
         self.validation.require("validation")
         where = _device(device)
         if self.overwrite:
-            for path in (self.weights, self.last, self.best, self.folder / curves.TABLE, self.folder / curves.PICTURE):
+            for path in self._files():
                 path.unlink(missing_ok=True)
         votes = self.examples.voted() and self.validation.voted()
         if not self.recipe["epochs"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 from fervid.pipeline.configuration import config, inputs
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.fact import LIVE
-from fervid.pipeline.output import harmless
+from fervid.pipeline.fact import FRAMES, LIVE
+from fervid.pipeline.output import MOMENT, harmless
+from fervid.pipeline.ownership import Record
 from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.roles import written as template_of
-from fervid.pipeline.stage import Stage
+from fervid.pipeline.stage import Stage, stages
+from fervid.pipeline.temporary import left_over
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,27 @@ class Job:
     text: str
     origin: str
     overrides: dict[str, Any]
-    outputs: tuple[Path, ...]
+    outputs: tuple[tuple[Path, Record], ...]
+    """Each with where it says what it was made from."""
+    overwrite: bool = False
 
     @property
     def done(self) -> bool:
-        """Whether all of its outputs are there: an earlier batch made them, and only whole ones have their names."""
-        patterns = (glob.escape(str(path)).replace("{time}", "*") for path in self.outputs)
-        return bool(self.outputs) and all(glob.glob(pattern) for pattern in patterns)
+        """Whether all of its outputs are there, with what belongs to them: only whole ones have their names."""
+        return bool(self.outputs) and all(any(self._whole(*one)) for one in self.outputs)
+
+    def _whole(self, template: Path, record: Record) -> Iterator[bool]:
+        """Of each file that may be this output, whether it was made from this input and has what belongs to it."""
+        for name in glob.glob(glob.escape(str(template)).replace("{time}", MOMENT)):
+            path = Path(name)
+            there = record.origin(path)
+            mine = there.name in (self.path.name, self.path.stem) if there else path.is_dir() or left_over(path)
+            yield mine and all(file.exists() for file in record.files(path))
 
 
-def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Path) -> list[Job]:
+def plan(
+    path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Path, *, overwrite: bool = False
+) -> list[Job]:
     """Make a job of every input. All outputs of an input go under `out`, under its own name.
 
     Below the folder that holds all that was given, the inputs' folders are kept. An input that shares its stem with
@@ -61,7 +74,7 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
     places = _places(sources, _base(given), out)
     jobs = []
     for source, place in zip(sources, places, strict=True):
-        made = {one: place.parent / template.replace("{name}", place.name) for one, template in templates.items()}
+        made = {one: place.parent / template.replace("{name}", place.name) for one, (template, _) in templates.items()}
         jobs.append(
             Job(
                 path=source,
@@ -70,7 +83,8 @@ def plan(path: Path, settings: Mapping[str, Any], given: Sequence[str], out: Pat
                 text=text,
                 origin=str(path),
                 overrides={**settings, key: str(source), **{one: str(to) for one, to in made.items()}},
-                outputs=tuple(made.values()),
+                outputs=tuple((made[one], record) for one, (_, record) in templates.items()),
+                overwrite=overwrite,
             )
         )
     return jobs
@@ -151,9 +165,9 @@ def _label(path: Path) -> str:
     return str(path) if near.startswith("..") else near
 
 
-def _templates(chain: Sequence[Stage]) -> dict[str, str]:
-    """What is put over each sink's path: of its template, the part from `{name}` on."""
-    found: dict[str, str] = {}
+def _templates(chain: Sequence[Stage]) -> dict[str, tuple[str, Record]]:
+    """What is put over each sink's path: of its template, the part from `{name}` on; and what its record is."""
+    found: dict[str, tuple[str, Record]] = {}
     seen: Counter[str] = Counter()
     for stage in chain:
         seen[stage.name] += 1
@@ -169,7 +183,7 @@ def _templates(chain: Sequence[Stage]) -> dict[str, str]:
                 f"put {{name}} into its name"
             )
         kept = str(Path(*parts[first:]))
-        if kept in found.values():
+        if kept in (template for template, _ in found.values()):
             raise ConfigError(f"{stage.name}: {name}: two stages would write to {kept}; give them different names")
-        found[f"{stage.name}#{seen[stage.name]}.{name}"] = kept
+        found[f"{stage.name}#{seen[stage.name]}.{name}"] = kept, writes[1].record
     return found

@@ -168,7 +168,7 @@ def _done(job: Job, lines: _Lines) -> Result:
     began, frames = perf_counter(), 0
     try:
         written = config.parse(job.text, job.overrides, job.origin)
-        pipeline = Pipeline(written.build(), threads=written.threads, title=job.title)
+        pipeline = Pipeline(written.build(), threads=written.threads, title=job.title, overwrite=job.overwrite)
         with graceful(pipeline.stop):
             reported, since = began, 0
             for _ in pipeline:

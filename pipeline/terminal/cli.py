@@ -67,6 +67,11 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _overwrite(command: Callable[..., Any]) -> Callable[..., Any]:
+    how = "Replace outputs that fervid did not make, or made from another input, too."
+    return click.option("--overwrite", is_flag=True, help=how)(command)
+
+
 def _overrides(settings: tuple[str, ...]) -> dict[str, Any]:
     from fervid.pipeline.configuration.overrides import setting
 
@@ -106,6 +111,7 @@ def app() -> None:
 @click.option("--checkpoint", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help=CHECKPOINT)
 @click.option("--resume", is_flag=True, help="Go on where the same run was last kept; begin where nothing was.")
 @click.option("--restart", is_flag=True, help="Like --resume, but begin anew where what was kept is of another run.")
+@_overwrite
 @click.option("--profile", is_flag=True, help="Print what each stage cost.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
 def run(
@@ -115,6 +121,7 @@ def run(
     checkpoint: float | None,
     resume: bool,
     restart: bool,
+    overwrite: bool,
     profile: bool,
     quiet: bool,
 ) -> None:
@@ -125,6 +132,9 @@ def run(
 
     Ctrl-C ends it in order: a camera's outputs are complete then; of a file, what was made so far is kept under names
     with `.partial`, or with --checkpoint as --resume needs it. A second Ctrl-C ends it at once.
+
+    The outputs of an earlier run over the same input are replaced; what fervid did not make, or made from another
+    input, only with --overwrite.
 
     With --checkpoint 60 --resume, a run that was ended in any way goes on from its last whole minute of video when the
     same command is given again, and its outputs are those of a run that was never ended.
@@ -141,7 +151,9 @@ def run(
     for given in inputs:
         feed(written, given)
     wish = Wish(checkpoint, resume or restart, restart)
-    pipeline = Pipeline(written.build(wish.asked), threads=written.threads, profile=profile, keep=wish)
+    pipeline = Pipeline(
+        written.build(wish.asked), threads=written.threads, profile=profile, keep=wish, overwrite=overwrite
+    )
     raise Exit(session.run(pipeline, quiet=quiet))
 
 
@@ -151,6 +163,7 @@ def run(
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where all outputs go.")
 @click.option("--jobs", "-j", type=click.IntRange(1), help="Inputs at a time; half of the cores if not given.")
 @click.option("--skip-done", is_flag=True, help="Leave out inputs whose outputs are all there.")
+@_overwrite
 @_settings
 @click.option("--quiet", "-q", is_flag=True, help="Print only what went wrong.")
 def batch(
@@ -159,6 +172,7 @@ def batch(
     out: Path,
     jobs: int | None,
     skip_done: bool,
+    overwrite: bool,
     settings: tuple[str, ...],
     quiet: bool,
 ) -> None:
@@ -168,13 +182,14 @@ def batch(
     not stop the others; the exit code is 3 then.
 
     Outputs have the names of their inputs, through {name} in the YAML. Inside of --out the folders are those below
-    the deepest folder that holds all INPUTS. Of two inputs that differ only in the suffix, it stays in the name.
+    the deepest folder that holds all INPUTS. They replace what was made of the same input before; anything else that
+    lies there stays, unless --overwrite is given. Of two inputs that differ only in the suffix, it stays in the name.
     """
     from fervid.pipeline.batch.plan import plan
     from fervid.pipeline.configuration.config import locate
     from fervid.pipeline.terminal import session
 
-    planned = plan(locate(config), _overrides(settings), inputs, out)
+    planned = plan(locate(config), _overrides(settings), inputs, out, overwrite=overwrite)
     if skip_done:
         left = [job for job in planned if not job.done]
         if not quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+import os
 import re
 import sys
 from pathlib import Path
@@ -152,12 +153,13 @@ def write(name: str, folder: Path, column: str | None = None) -> tuple[Path, Pat
     texts = {folder / f"{name}.py": stage, folder / f"test_{name}.py": test}
     values = {"name": name, "cls": cls, "column": column, "fact": (column or "").upper()}
     for path in texts:
-        if path.exists():
+        if os.path.lexists(path):
             raise OutputError(f"{path}: is there already; choose another name or folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
-            path.write_text(text.format(**values), encoding="utf-8")
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text.format(**values))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
     written, tested = texts

@@ -59,7 +59,7 @@ class Evaluate(Stage):
     Of several faces in a frame the largest counts. A frame without one is told apart and not counted in the accuracy.
     """
 
-    out: Annotated[str, Writes("model", "head")] = "out/evaluation/{model}"
+    out: Annotated[str, Writes("model", "head", folder=True)] = "out/evaluation/{model}"
     """Folder for the report; {model} is the name of the weights, {head} which answers, {name} that of the source."""
     mistakes: Annotated[int, Ge(1)] = 20
     """How many of the surest mistakes the contact sheet shows."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from fervid.pipeline.fact import Column
 from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
-from fervid.pipeline.output import Output, partial, write
+from fervid.pipeline.output import Output, write
+from fervid.pipeline.ownership import PAGE
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.record import Run
 from fervid.pipeline.roles import Writes
@@ -28,7 +28,7 @@ class Csv(Stage):
     Rows are written whole and at once, so that even a killed run leaves only whole rows in `NAME.csv.part`.
     """
 
-    path: Annotated[str, Writes()] = "out/{name}.csv"
+    path: Annotated[str, Writes(record=PAGE)] = "out/{name}.csv"
     """Where to write; {name} is the input's name, {time} when it was opened. What the columns mean, and what made them,
     goes to NAME.csv.json."""
 
@@ -40,7 +40,7 @@ class Csv(Stage):
         frame = next(stream, None)
         if frame is None and not written.bytes:
             return
-        with run.output(self.path) as made, lines.to(made.part):
+        with run.output(self.path, record=PAGE) as made, lines.to(made.part):
             made.named = lambda: _describe(made, table.columns, run, written.frames)
             while frame is not None:
                 lines.append(table.parts(frame))
@@ -52,19 +52,16 @@ class Csv(Stage):
 def _describe(made: Output, columns: Sequence[Column], run: Run, frames: int) -> None:
     """Lay the page beside the table, under the name that the table took."""
     assert made.final
+    told = provenance(run)
+    unchanged = not (run.source and run.source.original and run.source.original.changed)
     page = {
-        "complete": made.final == made.path and run.lost.cut is None,
+        "complete": made.final == made.path and run.lost.cut is None and unchanged,
         "frames": frames,
         "labels": EMOTIONS,
         "columns": {one.name: {"meaning": one.meaning, "unit": one.unit, "type": one.type} for one in columns},
-        **provenance(run),
+        "origin": json.loads(made.origin.text),
+        **told,
     }
-    final = _page(made.final)
+    final = PAGE.files(made.final)[1]
     write(final, (json.dumps(page, indent=2) + "\n").encode())
     run.outputs.append(final)
-    if made.final == made.path:
-        _page(partial(made.path)).unlink(missing_ok=True)
-
-
-def _page(table: Path) -> Path:
-    return table.with_name(f"{table.name}.json")

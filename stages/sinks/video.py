@@ -17,6 +17,7 @@ from fervid.pipeline.stage import Stage, register
 from fervid.stages.sinks.recording.encoder import CONTAINERS, Quality
 from fervid.stages.sinks.recording.film import Film
 from fervid.stages.sinks.recording.sound import join
+from fervid.stages.sinks.recording.tag import TAG
 
 
 @register("video")
@@ -27,7 +28,7 @@ class Video(Stage):
     Pictures of another size than the first are fitted into it. Odd sizes grow by one pixel, as the codecs need.
     """
 
-    path: Annotated[str, Writes()] = "out/{name}.mp4"
+    path: Annotated[str, Writes(record=TAG)] = "out/{name}.mp4"
     """Where to write, as .mp4 or .mkv; {name} is the input's name, {time} when it was opened. Matroska rounds times to
     milliseconds."""
     codec: Literal["h264", "mpeg4"] = "h264"
@@ -52,11 +53,11 @@ class Video(Stage):
         frame = next(stream, None)
         if frame is None and not pieces.starts:
             return
-        with run.output(self.path) as made:
+        with run.output(self.path, record=TAG) as made:
             with film.to(made, run):
                 while frame is not None:
                     film.write(frame.image, frame.time)
                     yield frame
                     frame = next(stream, None)
             if self.audio and not (run.interrupted and run.resumable):
-                join(made.part, made.path, run, film.end)
+                join(made, run, film.end)

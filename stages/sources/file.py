@@ -14,6 +14,7 @@ from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.original import Original
 from fervid.pipeline.record import Lost
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
@@ -51,6 +52,7 @@ class File(Stage):
         path, lost = Path(self.path).absolute(), frames.run.lost
         check(path, self.path)
         with ExitStack() as stack:
+            original = Original(path)
             container, stream = _opened(path, self.path, stack)
             clock, tally = frames.keep(Clock(container, stream)), frames.keep(Tally())
             place = frames.keep(Place())
@@ -58,7 +60,7 @@ class File(Stage):
             place.picture = first = next(pictures, None)
             if first is None:
                 raise InputError(f"{self.path}: {_why_nothing(stream, tally)}")
-            source = _describe(container, stream, path, _image(first, stream))
+            source = _describe(container, stream, original, _image(first, stream))
             start = frames.begin(source)
             if not start:
                 pictures = chain([first], pictures)
@@ -90,7 +92,7 @@ def _why_nothing(stream: VideoStream, tally: Tally) -> str:
     return "none of its pictures can be decoded: all of them are damaged"
 
 
-def _describe(container: InputContainer, stream: VideoStream, path: Path, image: NDArray[np.uint8]) -> Source:
+def _describe(container: InputContainer, stream: VideoStream, original: Original, image: NDArray[np.uint8]) -> Source:
     rate = stream.average_rate
     length = stream.frames or None
     if length is None and container.duration and rate:
@@ -99,9 +101,9 @@ def _describe(container: InputContainer, stream: VideoStream, path: Path, image:
     def again() -> Iterator[Frame]:
         return _again(path, source)
 
-    height, width = image.shape[:2]
+    path, (height, width) = original.path, image.shape[:2]
     fps = float(rate) if rate else None
-    source = Source(path.stem, width, height, fps=fps, path=path, length=length, reopen=again)
+    source = Source(path.stem, width, height, fps=fps, path=path, original=original, length=length, reopen=again)
     return source
 
 
@@ -113,6 +115,8 @@ def _again(path: Path, source: Source) -> Iterator[Frame]:
     """The same frames once more; their damage was counted before."""
     with ExitStack() as stack:
         container, stream = _opened(path, str(path), stack)
+        if source.original:
+            source.original.check()
         clock = Clock(container, stream)
         for index, picture in enumerate(decoded(container, stream, Tally())):
             yield Frame(index, clock.time(picture), _image(picture, stream), source)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Source
 from fervid.stages.sinks.recording.pixels import planes
+from fervid.stages.sources.decoding.opening import FORMATS
 
 if TYPE_CHECKING:
     import av
@@ -22,7 +23,7 @@ TICKS = {"h264": 360_000, "mpeg4": 60_000}
 exactly; MPEG-4 allows 65,535 at most."""
 LARGEST = {"h264": 16_384, "mpeg4": 8_190}
 """Pixels a side."""
-LOCAL = {"protocol_whitelist": "file"}
+LOCAL = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 LIMITED, BT709, BT601, RGB = 1, 1, 6, 0
 """Numbers of ISO/IEC 23091-2, and FFmpeg's for the range."""
 
@@ -60,6 +61,7 @@ class Encoder:
         quality: Quality,
         start: int = 0,
         last: int = -1,
+        comment: str = "",
     ) -> None:
         """`start` is the tick at which the file's own time begins, `last` that of the picture before."""
         import av
@@ -71,6 +73,7 @@ class Encoder:
         self.start, self.last = start, last
         options = {"movflags": "+faststart"} if suffix == ".mp4" else {}
         self.container = av.open(f"file:{part}", "w", format=CONTAINERS[suffix], options=options)
+        self.container.metadata["comment"] = comment
         name = "libx264" if quality.codec == "h264" else "mpeg4"
         rate = Fraction(source.fps or 25).limit_denominator(1001)
         stream: Any = self.container.add_stream(name, rate=rate, options=quality.options)
@@ -126,6 +129,13 @@ def _frame(image: NDArray[np.uint8]) -> av.VideoFrame:
     return make(image, "yuv420p")
 
 
+def heard(source: Source) -> Path | None:
+    """The file that is read, by a name that no other file can take meanwhile; None where it is no file."""
+    if source.original:
+        return source.original.name
+    return source.path.absolute() if source.path and source.path.is_file() else None
+
+
 def _name_colors(context: Any, source: Source) -> None:
     """Say what the numbers mean, so that players show the right colours.
 
@@ -133,10 +143,10 @@ def _name_colors(context: Any, source: Source) -> None:
     in, and its own names hold. Pictures that were RGB before, or that a camera gave, are BT.601 by this sink's doing.
     """
     names = (BT601, BT709, BT709)
-    if source.path and source.path.is_file():
+    if (file := heard(source)) is not None:
         import av
 
-        with suppress(av.error.FFmpegError), av.open(f"file:{source.path}", options=LOCAL) as container:
+        with suppress(av.error.FFmpegError), av.open(f"file:{file}", options=LOCAL) as container:
             of = container.streams.video[0].codec_context
             if of.colorspace != RGB and of.format and not of.format.is_rgb:
                 names = (int(of.colorspace), int(of.color_primaries), int(of.color_trc))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.output import Output
 from fervid.pipeline.record import Run
@@ -100,14 +101,18 @@ class Film:
     def _begin(self, image: NDArray[np.uint8], time: float) -> Encoder:
         assert self._run
         assert self._run.source
+        assert self._made
         pieces = self.pieces
         if not pieces.width:
             pieces.height, pieces.width = image.shape[:2]
         tick = max(round(time * TICKS[self.quality.codec]), pieces.last + 1)
         start = tick // self._unit * self._unit if pieces.starts else 0
         piece = self._piece(len(pieces.starts))
+        if pieces.starts:
+            temporary.create(piece).close()
         size = pieces.width, pieces.height
-        return Encoder(piece, self.suffix, *size, self._run.source, self.quality, start, pieces.last)
+        comment = self._made.origin.text
+        return Encoder(piece, self.suffix, *size, self._run.source, self.quality, start, pieces.last, comment)
 
     def _piece(self, number: int) -> Path:
         assert self._made
@@ -115,17 +120,20 @@ class Film:
         return part.with_name(f"{part.name}.{number}") if number else part
 
     def _pieces_from(self, first: int) -> list[Path]:
-        """Those that are there, from a number on, the first one of all left out."""
+        """Those of fervid's that are there, from a number on, the first one of all left out."""
         assert self._made
+        assert self._run
         part = self._made.part
         found = part.parent.glob(f"{glob.escape(part.name)}.*")
-        return [path for path in found if path.suffix[1:].isdecimal() and int(path.suffix[1:]) >= max(first, 1)]
+        numbered = [path for path in found if path.suffix[1:].isdecimal() and int(path.suffix[1:]) >= max(first, 1)]
+        return [path for path in numbered if self._run.resumable or temporary.left_over(path)]
 
     def _join(self) -> None:
         """Make one file of the pieces, packet by packet; they stay until it has its name."""
         assert self._made
         parts = [self._piece(number) for number in range(len(self.pieces.starts))]
         joined = parts[0].with_name(f"{parts[0].name}.joined")
+        temporary.create(joined).close()
         try:
             copy_packets(
                 list(zip(parts, self.pieces.starts, strict=True)), joined, self.suffix, TICKS[self.quality.codec]
@@ -155,6 +163,7 @@ def copy_packets(parts: list[tuple[Path, int]], joined: Path, suffix: str, ticks
         for part, _ in parts:
             with av.open(f"file:{part}", options=LOCAL) as piece:
                 if stream is None:
+                    container.metadata.update(piece.metadata)
                     stream = container.add_stream_from_template(piece.streams.video[0])
                     stream.time_base = Fraction(1, ticks)
                 for packet in piece.demux(video=0):

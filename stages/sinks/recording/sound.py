@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
-from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS
+from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS, heard
 
 if TYPE_CHECKING:
+    from fervid.pipeline.original import Original
+    from fervid.pipeline.output import Output
     from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
@@ -20,8 +23,8 @@ FITTING = {".mp4": {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}}
 FULL = "No space left on device"
 
 
-def join(part: Path, path: Path, run: Run, end: float) -> None:
-    """Copy the source's audio streams into the file `part`, which will be `path`; all keep their times.
+def join(made: Output, run: Run, end: float) -> None:
+    """Copy the source's audio streams into a video; all keep their times.
 
     Of a run that was stopped, only the sound up to `end` seconds is taken. What cannot be joined is left out, with a
     warning.
@@ -29,15 +32,16 @@ def join(part: Path, path: Path, run: Run, end: float) -> None:
     Raises:
         OutputError: the disk is full.
     """
-    source = run.source
-    assert source
-    voices = _fitting(source.path, path) if source.path and source.path.is_file() else []
-    if not source.path or not voices:
+    assert run.source
+    sound, part, path = heard(run.source), made.part, made.path
+    voices = _fitting(sound, path) if sound else []
+    if not sound or not voices:
         return
     joined = part.with_name(f"{part.name}.sound")
+    temporary.create(joined).close()
     stopped = {"to": f"{end:.6f}"} if run.lost.cut == "interrupted" else {}
     try:
-        if trouble := _copy(part, source.path.absolute(), voices, joined, path.suffix.lower(), stopped):
+        if trouble := _copy(part, sound, voices, joined, path.suffix.lower(), stopped, run.source.original):
             if FULL in trouble:
                 raise OutputError(f"{path}: cannot be written: {FULL}")
             log.warning("%s: its sound could not be joined, so it has none: %s", path, trouble.splitlines()[-1])
@@ -47,7 +51,15 @@ def join(part: Path, path: Path, run: Run, end: float) -> None:
         joined.unlink(missing_ok=True)
 
 
-def _copy(video: Path, sound: Path, voices: Sequence[int], joined: Path, suffix: str, limits: dict[str, str]) -> str:
+def _copy(
+    video: Path,
+    sound: Path,
+    voices: Sequence[int],
+    joined: Path,
+    suffix: str,
+    limits: dict[str, str],
+    original: Original | None,
+) -> str:
     """Run ffmpeg; return what it complained about, if it failed."""
     import ffmpeg
     import imageio_ffmpeg
@@ -57,11 +69,12 @@ def _copy(video: Path, sound: Path, voices: Sequence[int], joined: Path, suffix:
         options |= {"movflags": "+faststart", "video_track_timescale": TICKS["h264"]}
     files = {"VIDEO": f"file:{video}", "SOUND": f"file:{sound}", "JOINED": f"file:{joined}"}
     """Put in at last: ffmpeg-python takes no name that is not UTF-8."""
-    pictures, heard = ffmpeg.input("VIDEO"), ffmpeg.input("SOUND", protocol_whitelist="file")
+    pictures, heard = ffmpeg.input("VIDEO"), ffmpeg.input("SOUND", **LOCAL)
     streams = [pictures["v:0"], *(heard[f"a:{number}"] for number in voices)]
     command = ffmpeg.output(*streams, "JOINED", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
+    how["pass_fds"] = [original.number] if original else []
     try:
         line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
         done = subprocess.run([files.get(word, word) for word in line], check=False, **how)

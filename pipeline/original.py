@@ -1,0 +1,71 @@
+"""The file that is read, held open: whether it is still what it was, and what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from fervid.pipeline.errors import InputError
+
+
+class Original:
+    """A file as it was when it was opened; another one that takes its name meanwhile is not it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it; that it is an ordinary file was made sure of before.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        self._opened = self._look()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
+    @property
+    def number(self) -> int:
+        """Of the open file, for a process that shall read it too."""
+        return self._file.fileno()
+
+    @property
+    def name(self) -> Path:
+        """By which the very file can be opened once more, here and in a process that is given its number."""
+        here = Path(f"/proc/self/fd/{self.number}")
+        return here if here.exists() else self.path
+
+    @property
+    def changed(self) -> str:
+        """What happened to it, in words; nothing where it is as it was. Its name may be gone."""
+        if self._look() != self._opened:
+            return "was changed while it was read"
+        try:
+            same = os.path.samestat(self.path.stat(), os.fstat(self.number))
+        except OSError:
+            return ""
+        return "" if same else "was replaced by another file while it was read"
+
+    def check(self) -> None:
+        """Make sure that it is what it was.
+
+        Raises:
+            InputError: it is not.
+        """
+        if self.changed:
+            raise InputError(f"{self.path}: {self.changed}, so nothing is complete; run it again")
+
+    def sha256(self) -> str | None:
+        """Of what was read, in hexadecimal; None where that is not there any more."""
+        self._file.seek(0)
+        digest = hashlib.file_digest(self._file, "sha256").hexdigest()
+        return None if self.changed else digest
+
+    def _look(self) -> tuple[int, int]:
+        state = os.fstat(self.number)
+        return state.st_size, state.st_mtime_ns
