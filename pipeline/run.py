@@ -17,7 +17,7 @@ from fervid.pipeline.checkpoint import Keeper, Wish
 from fervid.pipeline.configuration import config, options, order
 from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.fact import LIVE, Fact
-from fervid.pipeline.frame import Frame
+from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
@@ -181,14 +181,12 @@ class Pipeline:
 
     def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
         """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
-        run, read = self.run, 0
+        run, begun, read = self.run, False, 0
         run.ready = True
         for frame in frames:
-            if run.source is None:
-                run.source = frame.source
-                if keeper:
-                    keeper.open(frame.source)
-                self._ensure_outputs(run)
+            if not begun:
+                begun = True
+                self._begin_with(frame.source, keeper)
             if run.stopping.is_set():
                 if not frame.source.live:
                     run.lost.cut = "interrupted"
@@ -201,8 +199,13 @@ class Pipeline:
         if run.source and run.source.original:
             run.source.original.check()
 
-    def _ensure_outputs(self, run: Run) -> None:
-        """Refuse what cannot be written before anything is loaded for it."""
+    def _begin_with(self, source: Source, keeper: Keeper | None) -> None:
+        """Note the input, and refuse outputs that cannot be written before anything is loaded for them."""
+        run = self.run
+        if run.source is None:
+            run.source = source
+            if keeper:
+                keeper.open(source)
         for stage in self.stages:
             template, found = written(stage), option(type(stage), Writes)
             if template and found and not found[1].folder and not unknown_placeholder(template):

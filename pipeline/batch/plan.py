@@ -13,12 +13,12 @@ from typing import Any
 from fervid.pipeline.configuration import config, inputs
 from fervid.pipeline.endings import VIDEOS
 from fervid.pipeline.errors import ConfigError
-from fervid.pipeline.fact import FRAMES, LIVE
+from fervid.pipeline.fact import LIVE
 from fervid.pipeline.output import MOMENT, harmless
 from fervid.pipeline.ownership import Record
 from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.roles import written as template_of
-from fervid.pipeline.stage import Stage, stages
+from fervid.pipeline.stage import Stage
 from fervid.pipeline.temporary import left_over
 
 

@@ -52,6 +52,7 @@ class Lines:
             if not written.bytes:
                 self._append(self._head)
             yield
+            self._check()
         self._file = None
 
     def append(self, rows: Iterable[Sequence[Part]]) -> None:
@@ -68,6 +69,7 @@ class Lines:
 
     def _append(self, lines: str) -> None:
         """What a full disk tore is taken back."""
+        self._check()
         assert self._file
         data = lines.encode("utf-8", "backslashreplace")
         added = self._file.write(data)
@@ -75,6 +77,12 @@ class Lines:
             self._file.truncate(self._file.tell() - added)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.written.bytes += added
+
+    def _check(self) -> None:
+        """Make sure that what was written is still there."""
+        assert self._file
+        if os.fstat(self._file.fileno()).st_size != self.written.bytes:
+            raise OutputError(f"{self._file.name}: was changed by another program while it was written; run again")
 
 
 def _as_text(columns: Sequence[Column]) -> Callable[[Part], str]:
