@@ -19,10 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fervid.pipeline.claim import KEPT, is_kept
 from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.identity import differences, identity
-from fervid.pipeline.output import KEPT, is_kept, made, resolve, write
+from fervid.pipeline.output import made, resolve, write
 from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)

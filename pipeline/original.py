@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import stat
 from pathlib import Path
 
 from fervid.pipeline.errors import InputError
@@ -13,16 +15,18 @@ class Original:
     """A file as it was when it was opened; another one that takes its name meanwhile is not it."""
 
     def __init__(self, path: Path) -> None:
-        """Open it; that it is an ordinary file was made sure of before.
+        """Open it.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: it cannot be read, or is no ordinary file: others may keep a reader waiting for ever.
         """
         self.path = path
         try:
-            self._file = path.open("rb", buffering=0)
+            self._file = io.FileIO(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(os.fstat(self.number).st_mode):
+            raise InputError(f"{path}: is no ordinary file")
         self._opened = self._look()
 
     def __del__(self) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import io
-import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,20 +15,16 @@ from pathlib import Path
 from typing import Protocol
 
 from fervid.pipeline import temporary
+from fervid.pipeline.claim import held, partial
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
-from fervid.pipeline.ownership import SIGNED, Origin, Record, check, origin, regular, sign
+from fervid.pipeline.ownership import SIGNED, Origin, Record, check, origin, regular
 
-log = logging.getLogger(__name__)
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
 MOMENT = "????-??-??_??-??-??"
 """What `{time}` looks like."""
 EVERYWHERE = ("name", "time")
 """Placeholders of every path template: the input's name, and when it was opened."""
-KEPT = ".resume"
-"""What follows the name of an output, in the name of the file that a stopped run goes on from."""
-HEAD = b'{"version": '
-"""How it begins."""
 LONGEST = 200
 """Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
@@ -128,7 +122,7 @@ def output(path: Path, run: Owner, record: Record = SIGNED) -> Iterator[Output]:
     assert run.source
     part = path.with_name(f"{path.name}.part")
     made = Output(path, part, origin(run.source), record)
-    with _held(made, run):
+    with held(path, part, run, made.origin.text, record):
         try:
             yield made
             if run.source.original and not run.interrupted:
@@ -151,86 +145,6 @@ def output(path: Path, run: Owner, record: Record = SIGNED) -> Iterator[Output]:
             _finish(made, run)
         else:
             run.deferred.append(lambda: _finish(made, run))
-
-
-def ensure(path: Path, run: Owner, record: Record) -> None:
-    """Make sure that an output can be written, as far as can be told before.
-
-    Raises:
-        OutputError: it cannot, or would replace what must not be replaced.
-    """
-    try:
-        for name in (path, partial(path)):
-            check(name, run, record)
-        folder = next(one for one in path.absolute().parents if one.exists())
-        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
-    if run.source and run.source.live and not run.overwrite and (there := _irreplaceable(path)):
-        raise OutputError(f"{there}: is there, and no camera shows it again; move it, or put {{time}} into the name")
-
-
-@contextmanager
-def _held(made: Output, run: Owner) -> Iterator[None]:
-    """Make the temporary file, and keep others from writing it meanwhile."""
-    path, part = made.path, made.part
-    assert run.source
-    try:
-        if run.source.path and part.exists() and part.samefile(run.source.path):
-            raise OutputError(f"{path}: would overwrite the input; write to another name")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.grasp(part)
-    except BlockingIOError:
-        raise OutputError(f"{path}: another stage or run is writing it; write to another name") from None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
-    with file:
-        try:
-            ensure(path, run, made.record)
-            if not run.resumable:
-                _begin_anew(file, made)
-            sign(file.fileno(), made.origin.text)
-        except BaseException:
-            if not part.stat().st_size:
-                part.unlink()
-            raise
-        yield
-
-
-def _begin_anew(file: io.FileIO, made: Output) -> None:
-    kept = made.path.with_name(f"{made.path.name}{KEPT}")
-    if is_kept(kept):
-        log.warning("%s: what was kept of an ended run is given up, as this one begins anew", kept)
-        kept.unlink()
-    temporary.clear(file, made.part)
-
-
-def is_kept(path: Path) -> bool:
-    """Whether a file is what a run left to go on from, also where it was copied and its mark got lost."""
-    if temporary.left_over(path):
-        return True
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(HEAD)) == HEAD
-
-
-def _irreplaceable(path: Path) -> Path | None:
-    """What an earlier run recorded, whole or not."""
-    part = path.with_name(f"{path.name}.part")
-    names = (path, partial(path), *((part,) if part.exists() and part.stat().st_size else ()))
-    return next((name for name in names if name.exists()), None)
-
-
-def _reason(path: Path, error: OSError) -> str:
-    in_the_way = next((folder for folder in path.parents if folder.exists() and not folder.is_dir()), None)
-    return f"{in_the_way} is a file, not a folder" if in_the_way else str(error.strerror)
-
-
-def partial(path: Path) -> Path:
-    """The name of what did not become whole."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
 def _finish(made: Output, run: Owner) -> None:

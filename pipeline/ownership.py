@@ -75,8 +75,9 @@ class Maker(Protocol):
 def origin(source: Source) -> Origin:
     """What outputs of this input are known by."""
     path = source.path
-    if path is not None and path.is_file():
-        return Origin(path.name, sampled(path))
+    file = source.original.name if source.original else path
+    if path is not None and file is not None and file.is_file():
+        return Origin(path.name, sampled(file))
     told = f"{path.absolute() if path else ''}\0{source.name}"
     return Origin(source.name, hashlib.sha256(told.encode(errors="replace")).hexdigest())
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.checkpoint import Keeper, Wish
+from fervid.pipeline.claim import ensure
 from fervid.pipeline.configuration import config, options, order
 from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.fact import LIVE, Fact
@@ -21,7 +22,7 @@ from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
-from fervid.pipeline.output import ensure, resolve, unknown_placeholder
+from fervid.pipeline.output import resolve, unknown_placeholder
 from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import Writes, option, written

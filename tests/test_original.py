@@ -97,6 +97,7 @@ def test_what_nothing_keeps_is_told_too(talk: Path) -> None:
 
 def test_an_input_that_is_put_away_is_read_to_its_end_with_its_sound(talk: Path) -> None:
     whole, heard = hashlib.sha256(talk.read_bytes()).hexdigest(), footage.sound(talk)
+    disturbed(lambda: None)
     disturbed(lambda: talk.rename("away.mp4"))
     page = json.loads(Path("out/a.csv.json").read_text())
     assert (page["complete"], page["frames"], page["input"]["sha256"]) == (True, 25, whole)
@@ -160,10 +161,17 @@ def test_the_command_ends_with_the_code_of_the_input(talk: Path) -> None:
     assert names() == ["a.partial.csv", "a.partial.csv.json", "a.partial.mp4"]
 
 
+def test_labelled_faces_are_no_stream_either(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "faces.csv")
+    with pytest.raises(InputError, match=r"faces\.csv: is no ordinary file"):
+        list(Pipeline.parse(f"stages:\n- fer2013: {{path: '{tmp_path}/faces.csv'}}\n"))
+
+
 @pytest.mark.parametrize(
     ("given", "out", "message"),
     [
         ("fifo", "a.csv", "fifo: is no ordinary file"),
+        ("fifo", "fifo", "fifo: is no ordinary file"),
         ("none.mp4", "a.csv", r"none\.mp4: no such file"),
         ("talk.mp4", "talk.mp4", r"talk\.mp4: would overwrite the input"),
         ("talk.mp4", "mine.csv", r"mine\.csv: is there, and fervid did not make it"),

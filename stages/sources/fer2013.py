@@ -16,6 +16,7 @@ from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import FRAMES
 from fervid.pipeline.frame import EMOTIONS, FACES, Face, Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.original import Original
 from fervid.pipeline.record import Lost
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
@@ -50,7 +51,7 @@ class Fer2013(Stage):
     gives = (FRAMES, TARGET, FACES)
 
     def run(self, frames: Frames) -> Generator[Frame]:
-        source = Source(self.path.stem, SIDE, SIDE, path=self.path)
+        source = Source(self.path.stem, SIDE, SIDE, path=self.path, original=Original(self.path))
         box, index = box_of_face_image(SIDE, SIDE), -1
         for index, (image, target) in enumerate(self._faces(frames.run.lost)):
             yield Frame(
