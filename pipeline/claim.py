@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.ownership import Maker, Record, check, sign
+from fervid.pipeline.ownership import Maker, Record, check, is_input, sign
 
 log = logging.getLogger(__name__)
 KEPT = ".resume"
@@ -55,7 +55,7 @@ def held(path: Path, part: Path, run: Claimant, mark: str, record: Record) -> It
     """
     assert run.source
     try:
-        if run.source.path and part.exists() and part.samefile(run.source.path):
+        if is_input(part, run.source):
             raise OutputError(f"{path}: would overwrite the input; write to another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = temporary.grasp(part)

@@ -86,6 +86,11 @@ class Source:
     reopen: Callable[[], Iterator[Frame]] | None = field(default=None, compare=False)
     """Reads the same frames once more, without faces; None where that is impossible."""
 
+    @property
+    def file(self) -> Path | None:
+        """By which the very file that is read can be opened, whatever has its name by now; or `path`."""
+        return self.original.name if self.original else self.path
+
 
 @dataclass(slots=True, weakref_slot=True)
 class Frame(Knowing):

@@ -74,8 +74,7 @@ class Maker(Protocol):
 
 def origin(source: Source) -> Origin:
     """What outputs of this input are known by."""
-    path = source.path
-    file = source.original.name if source.original else path
+    path, file = source.path, source.file
     if path is not None and file is not None and file.is_file():
         return Origin(path.name, sampled(file))
     told = f"{path.absolute() if path else ''}\0{source.name}"
@@ -146,10 +145,15 @@ def check(path: Path, run: Maker, record: Record) -> None:
     """
     assert run.source
     for name in record.files(path):
-        if run.source.path and name.exists() and name.samefile(run.source.path):
+        if is_input(name, run.source):
             raise OutputError(f"{name}: would overwrite the input; write to another name")
         if regular(name) and not run.overwrite and not run.source.live:
             _check_origin(name, record.read(path) or signed(name), origin(run.source))
+
+
+def is_input(path: Path, source: Source) -> bool:
+    """Whether a name is that of the input, or of a link to it."""
+    return bool(source.file and source.file.exists() and path.exists() and path.samefile(source.file))
 
 
 def regular(path: Path) -> bool:

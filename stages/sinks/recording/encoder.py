@@ -131,9 +131,7 @@ def _frame(image: NDArray[np.uint8]) -> av.VideoFrame:
 
 def heard(source: Source) -> Path | None:
     """The file that is read, by a name that no other file can take meanwhile; None where it is no file."""
-    if source.original:
-        return source.original.name
-    return source.path.absolute() if source.path and source.path.is_file() else None
+    return source.file.absolute() if source.file and source.file.is_file() else None
 
 
 def _name_colors(context: Any, source: Source) -> None:
