@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 VIDEOS = frozenset(
     f".{ending}"
     for ending in (
@@ -10,3 +13,8 @@ VIDEOS = frozenset(
 )
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def counted(kinds: Iterable[str]) -> str:
+    """How many there are of each kind of file, most first: `2 .txt, 1 .heic`."""
+    return ", ".join(f"{count} {kind}" for kind, count in Counter(sorted(kinds)).most_common())

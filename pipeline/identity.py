@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from fervid.pipeline.provenance import fingerprint, trust
+from fervid.pipeline import roles
+from fervid.pipeline.provenance import fingerprint, sha256, trust
 from fervid.pipeline.record import Run
+from fervid.pipeline.stage import Stage
 
 
 def identity(run: Run) -> dict[str, Any]:
@@ -28,6 +32,19 @@ def differences(page: Mapping[str, Any], run: Run) -> str:
     if path and then and fingerprint(path)["sha256"] != then:
         told.append(f"{path.name} has changed")
     return ", ".join(told)
+
+
+def named(chain: Iterable[Stage]) -> dict[str, str]:
+    """SHA-256 of each file that an option names beside the input, such as `detect.model`."""
+    return {f"{stage.name}.{name}": sha256(path) for stage in chain for name, path in _files(stage)}
+
+
+def _files(stage: Stage) -> Iterator[tuple[str, Path]]:
+    reads = roles.option(type(stage), roles.Reads)
+    for field in dataclasses.fields(stage):  # type: ignore[arg-type]
+        value = getattr(stage, field.name)
+        if isinstance(value, Path) and value.is_file() and not (reads and reads[0] == field.name):
+            yield field.name, value
 
 
 def _plain(note: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import io
 import os
 import re
@@ -18,6 +17,7 @@ from fervid.pipeline import temporary
 from fervid.pipeline.claim import held, partial
 from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.pipeline.frame import Source
+from fervid.pipeline.naming import harmless
 from fervid.pipeline.ownership import SIGNED, Origin, Record, check, origin, regular
 
 PLACEHOLDER = re.compile(r"{([^{}]*)}")
@@ -25,8 +25,6 @@ MOMENT = "????-??-??_??-??-??"
 """What `{time}` looks like."""
 EVERYWHERE = ("name", "time")
 """Placeholders of every path template: the input's name, and when it was opened."""
-LONGEST = 200
-"""Bytes of a name that is filled in; file systems hold 255, endings such as `.partial.csv.json` among them."""
 
 
 class Owner(Protocol):
@@ -83,15 +81,6 @@ def made(template: str, run: Owner, suffix: str = "") -> list[Path]:
     assert run.source
     pattern = glob.escape(template.replace("{name}", harmless(run.source.name))).replace("{time}", MOMENT)
     return [Path(path) for path in sorted(glob.glob(pattern + suffix), key=os.path.getmtime)]
-
-
-def harmless(name: str) -> str:
-    """Return the name with what could leave a folder, or what no file of ours can be called, made plain."""
-    plain = re.sub(r"[^\w.,+=@ -]", "_", name).strip(". ")
-    if len(plain.encode()) > LONGEST:
-        own = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
-        plain = f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}_{own}"
-    return re.sub(r"\.(part|partial)$", r"_\1", plain, flags=re.IGNORECASE) or "unnamed"
 
 
 def unknown_placeholder(template: str, others: Sequence[str] = ()) -> str | None:

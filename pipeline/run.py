@@ -20,6 +20,7 @@ from fervid.pipeline.errors import FervidError, StageError
 from fervid.pipeline.fact import LIVE, Fact
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.identity import named
 from fervid.pipeline.kept import Kept
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.output import resolve, unknown_placeholder
@@ -162,6 +163,8 @@ class Pipeline:
         run.deferred = []
         if code := {stage.name: sha256(path) for stage in self.stages if (path := _code_of_a_plugin(stage))}:
             run.note("plugins", code)
+        if files := named(self.stages):
+            run.note("files", files)
         outputs = [template for stage in self.stages if (template := written(stage))]
         return Keeper(run, self.keep, outputs)
 

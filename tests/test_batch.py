@@ -164,11 +164,47 @@ def test_a_folder_without_videos_is_refused(folder: Path) -> None:
     assert refusal(folder, SINK, given="empty").startswith("empty: no videos in there (.3gp .asf ")
 
 
+def test_what_is_passed_over_is_counted_with_the_reason(folder: Path) -> None:
+    for name in ("one.HEIC", "two.heic", ".DS_Store", "readme"):
+        (folder / "talks" / name).touch()
+    (folder / "talks" / "gone.mp4").symlink_to(folder / "nowhere.mp4")
+    (folder / "talks" / "more").symlink_to(folder / "talks" / "p1")
+    (folder / "talks" / "round").symlink_to(folder / "talks")
+    done = call(folder, SINK, "talks", "--out", "talks/out")
+    kinds = "2 .heic, 1 .mp4 that is no file, 1 .txt, 1 hidden .mp4, 1 without ending"
+    assert f"fervid: talks: passed over what is no visible file with a video's ending: {kinds}\n" in done.stderr
+    linked = "linked folders are passed over; name those that shall be read: talks/more, talks/round"
+    assert f"fervid: talks: {linked}\n" in done.stderr
+    assert "of 5 inputs done" in done.stderr
+    quiet = call(folder, SINK, "talks", "--out", "talks/out", "--quiet")
+    assert (linked in quiet.stderr, kinds in quiet.stderr) == (True, True)
+    assert places(folder, "talks/more") == {"talks/more/b.MOV": "out/b.txt"}
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scandir = os.scandir
+
+    def locked(path: str) -> object:
+        if str(path).endswith("p1"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    assert "talks/p1/b.MOV" not in places(folder, "talks")
+    assert "talks/p1: passed over, as it cannot be read: Permission denied" in caplog.text
+
+
+def test_a_folder_below_the_outputs_can_be_given(folder: Path) -> None:
+    assert places(folder, "talks/p1", out="talks") == {"talks/p1/b.MOV": "talks/b.txt"}
+
+
 def test_one_bad_input_does_not_stop_the_rest(folder: Path) -> None:
     done = call(folder, SINK, "talks", "--out", "out", "--jobs", "2", "-s", "probe_source.frames=4")
     assert done.exit_code == 3
     assert done.stdout == ""
-    *each, failed, counts, written_to = done.stderr.splitlines()
+    _, *each, failed, counts, written_to = done.stderr.splitlines()
     assert sorted(line.partition(" in ")[0] for line in each) == [
         "talks/a.mp4: 4 frames",
         "talks/p1/b.MOV: 4 frames",
@@ -279,7 +315,7 @@ def test_ctrl_c_stops_all_in_order(folder: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors.startswith("fervid: stopping; once more to stop at once\n")
+    assert "fervid: stopping; once more to stop at once\n" in errors
     assert "0 of 5 inputs done, 5 stopped: " in errors
     assert "Traceback" not in errors
     assert outputs(folder / "out") == ["a.partial.txt", "p1/b.partial.txt"]

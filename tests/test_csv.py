@@ -17,7 +17,8 @@ import pytest
 
 from fervid.models.reading import Emotion
 from fervid.pipeline import EMOTIONS, FACES, TRACKS, Face, Frame, Frames, Pipeline, Run, Source
-from fervid.pipeline.errors import OutputError
+from fervid.pipeline.checkpoint import Wish
+from fervid.pipeline.errors import ConfigError, OutputError
 from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
 from fervid.stages.faces.quality import QUALITY, Measures
 from fervid.stages.faces.smooth import SMOOTHED
@@ -82,6 +83,45 @@ def test_a_name_stays_one_harmless_cell(tmp_path: Path, name: str) -> None:
         _, row = csv.reader(file)
     assert row[0].lstrip("'") == name.replace("\n", " ")
     assert row[0][:1] not in "=@"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "tab"])
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("bom", [False, True])
+def test_other_programs_read_the_same_table(tmp_path: Path, separator: str, decimal: str, bom: bool) -> None:
+    if separator == decimal:
+        with pytest.raises(ConfigError, match=r"csv: .*decimal commas need another separator, such as ';'"):
+            Pipeline.parse(f"stages: [demo, csv: {{decimal: '{decimal}'}}]")
+        return
+    scores = np.array([0.1, 0, -0.00001, 0.7, 0.2, 0, 0], np.float32)
+    face = Face((-1, 2, 11.5, 22), 0.98765, None, 3, "detected")
+    face[PROBABILITIES], face[QUALITY] = scores, Measures(0.8, 40, 120.5, 0.5, -10, None, 2)
+    frames = [frame(face, index=7, time=1 / 3, name='a;b,c\td"e.f'), frame(index=8)]
+    list(Csv(str(tmp_path / "plain.csv")).run(given(frames)))
+    list(Csv(str(tmp_path / "other.csv"), separator, decimal, bom).run(given(frames)))
+    blob = (tmp_path / "other.csv").read_bytes()
+    assert blob.startswith(b"\xef\xbb\xbfsource" if bom else b"source")
+    with (tmp_path / "plain.csv").open(newline="", encoding="utf-8") as file:
+        plain = list(csv.reader(file))
+    with (tmp_path / "other.csv").open(newline="", encoding="utf-8-sig") as file:
+        other = list(csv.reader(file, delimiter="\t" if separator == "tab" else separator))
+    assert other[0] == plain[0]
+    assert other[1][0] == plain[1][0]
+    assert [row[1:] for row in other] == [[cell.replace(".", decimal) for cell in row[1:]] for row in plain]
+
+
+def test_a_run_that_goes_on_writes_one_mark_and_one_header(tmp_path: Path) -> None:
+    chain = "stages: [demo: {frames: 12, fps: 4}, csv: {separator: ';', decimal: ',', bom: true}]"
+    names = [tmp_path / "broken.csv", tmp_path / "whole.csv"]
+    for frame in Pipeline.parse(chain, {"csv.path": str(names[0])}, keep=Wish(1.0)):
+        if frame.index == 7:
+            break
+    for name in names:
+        for _ in Pipeline.parse(chain, {"csv.path": str(name)}, keep=Wish(1.0, resume=True)):
+            pass
+    assert names[0].read_bytes() == names[1].read_bytes()
+    with pytest.raises(ConfigError, match=r'csv\.decimal was "," and is "\."'):
+        list(Pipeline.parse(chain, {"csv.path": str(names[0]), "csv.decimal": "."}, keep=Wish(1.0, resume=True)))
 
 
 def test_rows_are_on_the_disk_before_the_next_frame(tmp_path: Path) -> None:

@@ -79,6 +79,27 @@ def test_a_picture_that_claims_to_be_huge_is_not_opened(tmp_path: Path) -> None:
     assert run(tmp_path)[1].lost.damaged == 1
 
 
+def test_what_a_folder_holds_besides_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(tmp_path / "a.png", 1)
+    assert not caplog.text
+    for name in ("b.HEIC", "c.heic", "d.avif2", "readme", ".DS_Store"):
+        (tmp_path / name).touch()
+    (tmp_path / "more").mkdir()
+    assert len(read(tmp_path)) == 1
+    told = "passed over what is no picture by its name: 2 .heic, 1 .avif2, 1 without ending\n"
+    assert f"{tmp_path}: {told}" in caplog.text
+    assert f"its folders are passed over; the pattern '{tmp_path}/**/*' takes pictures in them too" in caplog.text
+
+
+def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        read(tmp_path)
+
+
 def test_nothing_to_read_is_a_sentence(tmp_path: Path) -> None:
     for path, words in [(tmp_path, "holds no picture"), (tmp_path / "none", "no such folder")]:
         with pytest.raises(InputError, match=words):

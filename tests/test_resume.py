@@ -302,6 +302,31 @@ def test_a_changed_plugin_is_not_gone_on_with(tmp_path: Path) -> None:
         run(chain(text, tmp_path / "out", "probe_calm_one"))
 
 
+@register("probe_table")
+@dataclass(frozen=True)
+class ProbeTable(Stage):
+    """Depends on what a file holds."""
+
+    table: Path | None = None
+    """Which."""
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        yield from frames
+
+
+def test_a_file_that_an_option_names_is_a_part_of_the_run(tmp_path: Path) -> None:
+    table = tmp_path / "table.txt"
+    text = f"stages: [demo: {{frames: 20}}, probe_table: {{table: '{table}'}}, csv: {{path: '{tmp_path}/a.csv'}}]"
+    table.write_text("one")
+    for frame in Pipeline.parse(text, keep=Wish(every=0.1)):
+        if frame.index == 12:
+            break
+    assert next(iter(Pipeline.parse(text, keep=KEPT))).index > 0
+    table.write_text("two")
+    with pytest.raises(ConfigError, match="was kept for another run: other files; --restart begins anew"):
+        list(Pipeline.parse(text, keep=KEPT))
+
+
 def test_what_is_whole_is_not_made_again(tmp_path: Path) -> None:
     run(chain(SHORT, tmp_path))
     before = (tmp_path / "a.csv").stat().st_mtime_ns

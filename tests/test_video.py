@@ -62,15 +62,70 @@ def lead(path: Path) -> float:
     return float((sound.time or 0) - (picture.time or 0))
 
 
-def test_sound_that_a_container_cannot_hold_is_left_out_with_a_word(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("codec", "container", "suffix", "encoder"),
+    [
+        ("pcm_s16le", "mkv", ".mp4", "aac"),
+        ("pcm_s24be", "mov", ".mp4", "aac"),
+        ("mp2", "mpg", ".mp4", "aac"),
+        ("libvorbis", "mkv", ".mp4", "aac"),
+        ("pcm_bluray", "m2ts", ".mkv", "flac"),
+        ("adpcm_ima_qt", "mov", ".mkv", "flac"),
+    ],
+)
+def test_sound_that_a_container_does_not_take_is_encoded_anew_with_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str, container: str, suffix: str, encoder: str
 ) -> None:
-    clip = footage.make(tmp_path / "in.mkv", "-c:v", "libx264", "-c:a", "pcm_s16le", sound=True)
-    out = copy(clip, tmp_path / "out.mp4")
-    assert "its pcm_s16le sound is left out, which players do not expect there; write .mkv" in caplog.text
-    with av.open(str(out)) as container:
-        assert not container.streams.audio
+    stereo = ("-ar", "48000", "-ac", "2")
+    options = ("-c:v", "mpeg2video", "-c:a", codec, *stereo)
+    clip = footage.make(tmp_path / f"in.{container}", *options, sound=True)
+    out = copy(clip, tmp_path / f"out{suffix}")
+    assert f"sound is encoded anew as {encoder}, as players do not expect it in {suffix}" in caplog.text
+    with av.open(str(out)) as made:
+        (stream,) = made.streams.audio
+        assert (stream.codec_context.name, stream.codec_context.channels) == (encoder, 2)
+    assert tone(out) == pytest.approx(tone(clip), abs=3e-3)
+    assert tone(out) == pytest.approx((tone(out)[0], tone(out)[0] + 2, 440), abs=0.04)
+
+
+def tone(path: Path) -> tuple[float, float, float]:
+    """Seconds from the first picture to the first and to the last loud sample, and the frequency between them."""
+    mono = av.AudioResampler("flt", "mono")
+    with av.open(str(path)) as container:
+        frames = [one for each in container.decode(audio=0) for one in mono.resample(each)]
+    heard = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    loud = np.flatnonzero(np.abs(heard) > 0.01)
+    begin, rate = float(frames[0].time or 0) - footage.times(path)[0], frames[0].sample_rate
+    spectrum = np.abs(np.fft.rfft(heard[loud[0] :][:rate]))
+    return begin + loud[0] / rate, begin + loud[-1] / rate, float(spectrum.argmax())
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "mp2", "pcm_mulaw", "libvorbis"])
+def test_sound_that_a_container_takes_is_copied(tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str) -> None:
+    clip = footage.make(tmp_path / "in.mkv", "-c:v", "libx264", "-c:a", codec, sound=True)
     assert footage.sound(copy(clip, tmp_path / "out.mkv")) == footage.sound(clip)
+    assert "sound" not in caplog.text
+
+
+def test_sound_that_is_encoded_anew_keeps_its_pauses(tmp_path: Path) -> None:
+    pause = ("-c:v", "libx264", "-c:a", "pcm_s16le", "-af", "aselect='not(between(t,0.5,1))'", "-ar", "44100")
+    out = copy(footage.make(tmp_path / "in.mkv", *pause, sound=True), tmp_path / "out.mp4")
+    with av.open(str(out)) as made:
+        frames = list(made.decode(audio=0))
+    loud = [float(frame.time or 0) for frame in frames if np.abs(frame.to_ndarray()).max() > 0.01]
+    assert not [time for time in loud if 0.56 < time < 0.94]
+    assert max(loud) > 1.9
+
+
+def test_of_several_sounds_each_is_copied_or_encoded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    both = ("-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:v", "libx264", "-c:a:0", "pcm_s16le", "-c:a:1", "aac")
+    clip = footage.make(tmp_path / "in.mov", *both, sound=True)
+    out = copy(clip, tmp_path / "out.mp4")
+    with av.open(str(clip)) as before, av.open(str(out)) as after:
+        assert [stream.codec_context.name for stream in after.streams.audio] == ["aac", "aac"]
+        packets = [[bytes(one) for one in container.demux(audio=1) if one.size] for container in (before, after)]
+    assert packets[0] == packets[1]
+    assert "its pcm_s16le sound is encoded anew" in caplog.text
 
 
 def test_of_several_sounds_those_that_fit_are_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

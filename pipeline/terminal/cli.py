@@ -183,17 +183,18 @@ def batch(
 
     Outputs have the names of their inputs, through {name} in the YAML. Inside of --out the folders are those below
     the deepest folder that holds all INPUTS. They replace what was made of the same input before; anything else that
-    lies there stays, unless --overwrite is given. Of two inputs that differ only in the suffix, it stays in the name.
+    lies there stays, unless --overwrite is given. Inputs of one name keep their endings, or get a
+    hash behind it.
     """
-    from fervid.pipeline.batch.plan import plan
     from fervid.pipeline.configuration.config import locate
     from fervid.pipeline.terminal import session
 
-    planned = plan(locate(config), _overrides(settings), inputs, out, overwrite=overwrite)
+    planned = session.plan(locate(config), _overrides(settings), inputs, out, overwrite=overwrite, quiet=quiet)
     if skip_done:
         left = [job for job in planned if not job.done]
         if not quiet:
-            click.echo(f"fervid: {len(planned) - len(left)} of {len(planned)} inputs are done already", err=True)
+            are = "input is" if len(planned) == 1 else "inputs are"
+            click.echo(f"fervid: {len(planned) - len(left)} of {len(planned)} {are} done already", err=True)
         planned = left
     if not planned:
         return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+from fervid.pipeline.batch import plan as batch_plan
 from fervid.pipeline.batch.plan import Job
 from fervid.pipeline.batch.workers import Message, Pool, Result
 from fervid.pipeline.errors import ConfigError
@@ -34,6 +36,20 @@ def run(pipeline: Pipeline, *, quiet: bool = False) -> int:
         if not quiet and (warning := in_vain(pipeline.stages)):
             log.warning(warning)
         return _follow(pipeline, console, quiet)
+
+
+def plan(
+    path: Path,
+    settings: Mapping[str, Any],
+    given: Sequence[str],
+    out: Path,
+    *,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> list[Job]:
+    """Make a job of every input, and say what was passed over."""
+    with messages(Stderr(), _level(quiet)):
+        return batch_plan.plan(path, settings, given, out, overwrite=overwrite)
 
 
 def batch(jobs: Sequence[Job], size: int, out: Path, *, quiet: bool = False) -> int:

@@ -29,6 +29,7 @@ COLOURS = {
     "uncertain": "bright_black",
 }
 BAR = 40  # characters of the stacked bar of emotions
+FEW = 5  # outputs of one kind that are named one by one
 
 Row = tuple[str, Text]
 
@@ -56,7 +57,14 @@ def _print(console: Stderr, rows: Sequence[Row]) -> None:
 
 
 def _written(run: Run) -> list[Row]:
-    return [("written", Text(str(path), style="green")) for path in run.outputs]
+    """Each output, and of many of one kind in one folder how many there are."""
+    kinds: dict[Path, list[Path]] = {}
+    for path in run.outputs:
+        kinds.setdefault(path.parent / f"*{path.suffix}", []).append(path)
+    told: list[str] = []
+    for kind, paths in kinds.items():
+        told += [f"{kind} ({len(paths)} files)"] if len(paths) > FEW else map(str, paths)
+    return [("written", Text(line, style="green")) for line in told]
 
 
 def _found(run: Run, *, bars: bool) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from fervid.pipeline.fact import SPARSE
 from fervid.pipeline.frame import FACES, TRACKS, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.faces.tracking.reading import in_reading_order
 from fervid.stages.faces.tracking.track import Sighting
 from fervid.stages.faces.tracking.tracker import Tracker
 
@@ -26,12 +27,16 @@ class _Memory:
 
     tracker: Tracker
     held: deque[tuple[Frame, list[Sighting]]]
+    ids: dict[int, int]
+    """By the tracker's number, in the order in which faces appear."""
 
 
 @register("track")
 @dataclass(frozen=True)
 class Track(Stage):
     """Kalman filter and Hungarian assignment over seconds, not frames; ids belong to the run, from 1.
+
+    Faces that appear in one frame get their ids as one reads: row by row, from the left in each.
 
     Frames of a file wait while one of their faces is in doubt, at most `confirm` or `max_gap` seconds, so that what is
     no face appears in no frame, a face that turns out to be one appears in its first, and only gaps that end in a
@@ -58,25 +63,29 @@ class Track(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         tracker = Tracker(self.min_score, self.sure_score, self.confirm, self.coast, self.max_gap)
         held: deque[tuple[Frame, list[Sighting]]] = deque()
-        frames.keep(_Memory(tracker, held))
+        ids: dict[int, int] = {}
+        frames.keep(_Memory(tracker, held, ids))
         for frame in frames:
             held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=not frame[SPARSE])))
             room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
             while held and (len(held) > room or _settled(held[0][1])):
-                yield _kept(*held.popleft())
+                yield _kept(*held.popleft(), ids)
         tracker.finish()
         while held:
-            yield _kept(*held.popleft())
+            yield _kept(*held.popleft(), ids)
 
 
 def _settled(sightings: list[Sighting]) -> bool:
     return all(sighting.keep is not None for sighting in sightings)
 
 
-def _kept(frame: Frame, sightings: list[Sighting]) -> Frame:
+def _kept(frame: Frame, sightings: list[Sighting], ids: dict[int, int]) -> Frame:
     """The frame with its faces, in order of their ids; what is still in doubt counts as far as it is known."""
     for sighting in sightings:
         sighting.settle(sighting.hoped and sighting.track.id is not None)
     faces = [sighting.face for sighting in sightings if sighting.keep]
+    for number in in_reading_order([face.box for face in faces]):
+        known = faces[number].track or 0
+        faces[number].track = ids.setdefault(known, len(ids) + 1)
     frame.faces = sorted(faces, key=lambda face: face.track or 0)
     return frame

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
+from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.fact import Column
 from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
@@ -17,7 +18,7 @@ from fervid.pipeline.record import Run
 from fervid.pipeline.roles import Writes
 from fervid.pipeline.stage import Stage, register
 from fervid.pipeline.table import Table
-from fervid.stages.sinks.recording.lines import Lines
+from fervid.stages.sinks.recording.lines import Dialect, Lines
 
 
 @register("csv")
@@ -31,10 +32,20 @@ class Csv(Stage):
     path: Annotated[str, Writes(record=PAGE)] = "out/{name}.csv"
     """Where to write; {name} is the input's name, {time} when it was opened. What the columns mean, and what made them,
     goes to NAME.csv.json."""
+    separator: Literal[",", ";", "tab"] = ","
+    """What stands between two cells: Excel expects `;` where numbers have decimal commas."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a number."""
+    bom: bool = False
+    """Begin with a byte order mark, by which Excel knows that letters are UTF-8."""
+
+    def __post_init__(self) -> None:
+        if self.decimal == self.separator:
+            raise ConfigError("decimal: decimal commas need another separator, such as ';'")
 
     def run(self, frames: Frames) -> Generator[Frame]:
         run, table = frames.run, Table(frames.facts, frames.run.title)
-        lines = Lines(table)
+        lines = Lines(table, Dialect("\t" if self.separator == "tab" else self.separator, self.decimal, self.bom))
         written = frames.keep(lines.written, lines.sync)
         stream = iter(frames)
         frame = next(stream, None)

@@ -23,7 +23,7 @@ from fervid.stages.sinks.recording.tag import TAG
 @register("video")
 @dataclass(frozen=True)
 class Video(Stage):
-    """An annotated copy: H.264 or MPEG-4, each frame at its own time, the source's sound copied bit for bit.
+    """An annotated copy: H.264 or MPEG-4, each frame at its own time, the source's sound bit for bit where it can be.
 
     Pictures of another size than the first are fitted into it. Odd sizes grow by one pixel, as the codecs need.
     """
@@ -38,7 +38,7 @@ class Video(Stage):
     crf: Annotated[int, Ge(0), Le(51)] = 23
     """Quality, from 0 (best; of h264 without loss) to 51; 18 looks like the source."""
     audio: bool = True
-    """Copy the source's sound."""
+    """Bring the source's sound over; what .mp4 or .mkv does not take is encoded anew."""
 
     detached: ClassVar[bool] = True
 

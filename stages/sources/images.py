@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from annotated_types import Gt
 
-from fervid.pipeline.endings import PICTURES
+from fervid.pipeline.endings import PICTURES, counted
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Frame, Source
@@ -64,7 +64,7 @@ class Images(Stage):
 
     def _frames(self, pictures: Iterable[Picture], source: Source) -> Iterator[Frame]:
         for index, (path, image) in enumerate(pictures):
-            name = path.name if source.length != 1 else None
+            name = None if Path(self.path).is_file() else path.name
             yield Frame(index, index / self.fps, image, source, name=name)
 
 
@@ -94,7 +94,7 @@ def _paths(pattern: str) -> list[Path]:
     """
     place = Path(pattern)
     if place.is_dir():
-        found = [path for path in place.iterdir() if path.suffix.lower() in PICTURES and path.is_file()]
+        found = _pictures(place)
         if not found:
             raise InputError(f"{pattern}: holds no picture ({', '.join(sorted(PICTURES))})")
     else:
@@ -103,6 +103,21 @@ def _paths(pattern: str) -> list[Path]:
         if not found:
             raise InputError(f"{pattern}: no such folder, and no file fits it as a pattern")
     return sorted(found, key=_natural)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder; what else it holds is told."""
+    try:
+        there = list(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
+    found = [path for path in there if path.suffix.lower() in PICTURES and path.is_file()]
+    others = [path for path in set(there) - set(found) if path.name[0] != "."]
+    if kinds := [path.suffix.lower() or "without ending" for path in others if not path.is_dir()]:
+        log.warning("%s: passed over what is no picture by its name: %s", folder, counted(kinds))
+    if len(kinds) < len(others):
+        log.warning("%s: its folders are passed over; the pattern '%s/**/*' takes pictures in them too", folder, folder)
+    return found
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.fact import Column
 from fervid.pipeline.table import Part, Table
+
+MARK = "\ufeff"
+"""Unicode's byte order mark."""
 
 
 @dataclass(slots=True)
@@ -27,12 +30,23 @@ class Written:
     frames: int = 0
 
 
+class Dialect(NamedTuple):
+    """What differs between the programs that read a table."""
+
+    separator: str = ","
+    decimal: str = "."
+    bom: bool = False
+    """Whether a byte order mark stands first."""
+
+
 class Lines:
     """Writes rows as text, and knows how far it is."""
 
-    def __init__(self, table: Table) -> None:
-        self._head = ",".join(column.name for column in table.columns) + "\n"
-        self._texts = [_as_text(group) for group in table.groups]
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        self._separator = dialect.separator
+        names = self._separator.join(column.name for column in table.columns)
+        self._head = f"{MARK if dialect.bom else ''}{names}\n"
+        self._texts = [_as_text(group, dialect) for group in table.groups]
         self._file: io.FileIO | None = None
         self.written = Written()
 
@@ -65,7 +79,7 @@ class Lines:
             os.fsync(self._file.fileno())
 
     def _line(self, row: Sequence[Part]) -> str:
-        return ",".join([text(part) for text, part in zip(self._texts, row, strict=True)])
+        return self._separator.join([text(part) for text, part in zip(self._texts, row, strict=True)])
 
     def _append(self, lines: str) -> None:
         """What a full disk tore is taken back."""
@@ -85,14 +99,15 @@ class Lines:
             raise OutputError(f"{self._file.name}: was changed by another program while it was written; run again")
 
 
-def _as_text(columns: Sequence[Column]) -> Callable[[Part], str]:
-    """What turns the cells of one fact into text with commas."""
-    nothing = "," * (len(columns) - 1)
-    each = [_text(column) for column in columns]
-    numbers = ",".join(f"%.{column.decimals}f" for column in columns)
+def _as_text(columns: Sequence[Column], dialect: Dialect) -> Callable[[Part], str]:
+    """What turns the cells of one fact into text with separators."""
+    separator, decimal = dialect.separator, dialect.decimal
+    nothing = separator * (len(columns) - 1)
+    each = [_text(column, dialect) for column in columns]
+    numbers = separator.join(f"%.{column.decimals}f" for column in columns)
 
     def text(part: Part) -> str:
-        return ",".join(["" if cell is None else text(cell) for text, cell in zip(each, part or (), strict=True)])
+        return separator.join(["" if cell is None else text(cell) for text, cell in zip(each, part or (), strict=True)])
 
     def text_of_numbers(part: Part) -> str:
         """At once, where all are known and none could round to a zero with a sign."""
@@ -100,22 +115,24 @@ def _as_text(columns: Sequence[Column]) -> Callable[[Part], str]:
             quick = numbers % tuple(part or ())
         except TypeError:
             return text(part)
-        return text(part) if "-0." in quick else quick
+        return text(part) if "-0." in quick else quick.replace(".", decimal)
 
     quickest = text_of_numbers if all(column.type == "float" for column in columns) else text
     return lambda part: nothing if part is None else quickest(part)
 
 
-def _text(column: Column) -> Callable[[Any], str]:
+def _text(column: Column, dialect: Dialect) -> Callable[[Any], str]:
     """Of one cell; a number that rounds to zero has no sign."""
     if column.type == "float":
-        return f"{{:z.{column.decimals}f}}".format
-    return str if column.type == "int" else _cell
+        number = f"{{:z.{column.decimals}f}}".format
+        return number if dialect.decimal == "." else lambda cell: number(cell).replace(".", dialect.decimal)
+    return str if column.type == "int" else partial(_cell, separator=dialect.separator)
 
 
 @lru_cache(maxsize=1024)
-def _cell(text: object) -> str:
+def _cell(text: object, separator: str) -> str:
     """Quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe."""
     line, text = io.StringIO(), re.sub(r"[\x00-\x1f]", " ", str(text))
-    csv.writer(line, lineterminator="").writerow([f"'{text}" if text.startswith(("=", "+", "-", "@")) else text])
+    safe = f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    csv.writer(line, delimiter=separator, lineterminator="").writerow([safe])
     return line.getvalue()

@@ -1,4 +1,4 @@
-"""Join the sound of the source to a finished video, bit for bit."""
+"""Join the sound of the source to a finished video: bit for bit, or encoded anew where its container takes it not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
@@ -19,12 +19,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FITTING = {".mp4": {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}}
-"""What players expect in a container; Matroska holds everything."""
+"""What players expect in a container."""
+STRANGE = {".mkv": {"adpcm_ima_qt", "mace3", "mace6", "nellymoser", "pcm_bluray", "pcm_dvd", "pcm_s8", "qdm2", "s302m"}}
+"""What another one refuses; it takes all else."""
+ENCODERS = {".mp4": "aac", ".mkv": "flac"}
+"""What becomes of the rest: what every player knows, or what loses nothing."""
+A_VOICE = 96
+"""Thousand bits a second of AAC, for each channel."""
 FULL = "No space left on device"
 
 
+class Voice(NamedTuple):
+    """One of the source's audio streams."""
+
+    number: int
+    """Among them, from 0."""
+    options: dict[str, str]
+    """Of ffmpeg: how it is brought over."""
+
+
 def join(made: Output, run: Run, end: float) -> None:
-    """Copy the source's audio streams into a video; all keep their times.
+    """Bring the source's audio streams into a video; all keep their times.
 
     Of a run that was stopped, only the sound up to `end` seconds is taken. What cannot be joined is left out, with a
     warning.
@@ -34,7 +49,7 @@ def join(made: Output, run: Run, end: float) -> None:
     """
     assert run.source
     sound, part, path = heard(run.source), made.part, made.path
-    voices = _fitting(sound, path) if sound else []
+    voices = _voices(sound, path) if sound else []
     if not sound or not voices:
         return
     joined = part.with_name(f"{part.name}.sound")
@@ -54,7 +69,7 @@ def join(made: Output, run: Run, end: float) -> None:
 def _copy(
     video: Path,
     sound: Path,
-    voices: Sequence[int],
+    voices: Sequence[Voice],
     joined: Path,
     suffix: str,
     limits: dict[str, str],
@@ -67,34 +82,51 @@ def _copy(
     options: dict[str, Any] = {"c": "copy", "copyts": None, "format": CONTAINERS[suffix], "loglevel": "error", **limits}
     if suffix == ".mp4":
         options |= {"movflags": "+faststart", "video_track_timescale": TICKS["h264"]}
-    files = {"VIDEO": f"file:{video}", "SOUND": f"file:{sound}", "JOINED": f"file:{joined}"}
-    """Put in at last: ffmpeg-python takes no name that is not UTF-8."""
-    pictures, heard = ffmpeg.input("VIDEO"), ffmpeg.input("SOUND", **LOCAL)
-    streams = [pictures["v:0"], *(heard[f"a:{number}"] for number in voices)]
-    command = ffmpeg.output(*streams, "JOINED", **options).global_args("-nostdin")
+    for number, voice in enumerate(voices):
+        options |= {f"{key}:a:{number}": value for key, value in voice.options.items()}
+    names = {"video": f"file:{video}", "sound": f"file:{sound}", "joined": f"file:{joined}"}
+    pictures, sounds = ffmpeg.input("video"), ffmpeg.input("sound", **LOCAL)
+    streams = [pictures["v:0"], *(sounds[f"a:{voice.number}"] for voice in voices)]
+    command = ffmpeg.output(*streams, "joined", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     how["pass_fds"] = [original.number] if original else []
     try:
         line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
-        done = subprocess.run([files.get(word, word) for word in line], check=False, **how)
+        # ffmpeg-python takes no names that are not UTF-8.
+        done = subprocess.run([names.get(word, word) for word in line], check=False, **how)
     except (OSError, RuntimeError) as error:
         return f"ffmpeg cannot be started: {error}"
     return done.stderr.decode(errors="replace").strip() or "no reason given" if done.returncode else ""
 
 
-def _fitting(sound: Path, path: Path) -> list[int]:
-    """Which of the source's audio streams, counted from 0, `path` can hold."""
+def _voices(sound: Path, path: Path) -> list[Voice]:
+    """The source's audio streams that can be brought into `path`."""
     import av
 
     try:
         with av.open(f"file:{sound}", options=LOCAL) as container:
             contexts = [stream.codec_context for stream in container.streams.audio]
-            codecs = [context.codec.canonical_name if context else "unknown" for context in contexts]
+            known = [(context.codec.canonical_name, context.channels) if context else None for context in contexts]
     except av.error.FFmpegError:
         return []
-    known = FITTING.get(path.suffix.lower(), set(codecs) - {"unknown"})
-    if strange := set(codecs) - known:
-        words, advice = ", ".join(sorted(strange)), "; write .mkv" if strange != {"unknown"} else ""
-        log.warning("%s: its %s sound is left out, which players do not expect there%s", path, words, advice)
-    return [number for number, codec in enumerate(codecs) if codec in known]
+    if None in known:
+        log.warning("%s: its unknown sound is left out, which players do not expect there", path)
+    suffix = path.suffix.lower()
+    voices = [Voice(number, _options(*one, suffix)) for number, one in enumerate(known) if one]
+    if anew := sorted({one[0] for one in known if one and not _taken(one[0], suffix)}):
+        how = f"is encoded anew as {ENCODERS[suffix]}, as players do not expect it in {suffix}"
+        log.warning("%s: its %s sound %s", path, ", ".join(anew), how)
+    return voices
+
+
+def _taken(codec: str, suffix: str) -> bool:
+    return codec in FITTING[suffix] if suffix in FITTING else codec not in STRANGE[suffix]
+
+
+def _options(codec: str, channels: int, suffix: str) -> dict[str, str]:
+    """Of ffmpeg, for one stream. What is encoded anew keeps its pauses as silence."""
+    if _taken(codec, suffix):
+        return {"c": "copy"}
+    rate = {"b": f"{channels * A_VOICE}k"} if ENCODERS[suffix] == "aac" else {}
+    return {"c": ENCODERS[suffix], "filter": "aresample=async=1", **rate}
