@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fervid.pipeline.errors import ModelError as ModelError
     from fervid.pipeline.errors import OutputError as OutputError
     from fervid.pipeline.fact import AGAIN as AGAIN
+    from fervid.pipeline.fact import ALONE as ALONE
     from fervid.pipeline.fact import BRIDGED as BRIDGED
     from fervid.pipeline.fact import CHANGED as CHANGED
     from fervid.pipeline.fact import FRAMES as FRAMES
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "checkpoint": ("Wish",),
     "errors": ("ConfigError", "FervidError", "InputError", "ModelError", "OutputError"),
-    "fact": ("AGAIN", "BRIDGED", "CHANGED", "FRAMES", "GATHERED", "LIVE", "SPARSE", "Column", "Fact"),
+    "fact": ("AGAIN", "ALONE", "BRIDGED", "CHANGED", "FRAMES", "GATHERED", "LIVE", "SPARSE", "Column", "Fact"),
     "frame": ("EMOTIONS", "FACES", "TRACKS", "UNCERTAIN", "Face", "Frame", "Source"),
     "frames": ("Frames",),
     "record": ("Run",),

@@ -106,6 +106,8 @@ SPARSE: Fact[bool] = Fact("frames.sparse", "frames in which no face was looked f
 """True of a frame that was passed over. What ends it has filled the gaps; until then nothing is made of faces."""
 BRIDGED: Fact[None] = Fact("frames.bridged", "faces that were not looked for in every frame")
 """Given with SPARSE, and never ended: an estimate between two looks may miss who was there for a moment."""
+ALONE: Fact[bool] = Fact("frames.alone", "pictures that stand alone")
+"""True of a frame that has nothing to do with those before and behind it."""
 GATHERED: Fact[None] = Fact("frames.gathered", "frames that are gathered up to the last")
 """Given by stages that need the whole input at once, so that a run cannot go on from its middle."""
 

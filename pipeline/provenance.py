@@ -12,7 +12,7 @@ from typing import Any
 from fervid.pipeline.frame import Source
 from fervid.pipeline.record import Run
 
-PACKAGES = ("fervid", "av", "mediapipe", "numpy", "onnxruntime", "opencv-python", "torch")
+PACKAGES = ("fervid", "ai-edge-litert", "av", "mediapipe", "numpy", "onnxruntime", "opencv-python", "torch")
 _hashes: dict[tuple[str, int, int], str] = {}
 """SHA-256 by path, size and time of change."""
 

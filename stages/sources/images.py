@@ -15,7 +15,7 @@ from annotated_types import Gt
 
 from fervid.pipeline.endings import PICTURES, counted
 from fervid.pipeline.errors import InputError
-from fervid.pipeline.fact import AGAIN, FRAMES
+from fervid.pipeline.fact import AGAIN, ALONE, FRAMES
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.record import Lost
@@ -44,7 +44,7 @@ class Images(Stage):
     """Pictures a second: `time` is the index divided by it. For a time lapse, say how it was taken."""
 
     needs = ()
-    gives = (FRAMES, AGAIN)
+    gives = (FRAMES, AGAIN, ALONE)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         paths = _paths(self.path)
@@ -65,7 +65,7 @@ class Images(Stage):
     def _frames(self, pictures: Iterable[Picture], source: Source) -> Iterator[Frame]:
         for index, (path, image) in enumerate(pictures):
             name = None if Path(self.path).is_file() else path.name
-            yield Frame(index, index / self.fps, image, source, name=name)
+            yield Frame(index, index / self.fps, image, source, name=name, known={ALONE: True})
 
 
 class Picture(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Face
+from fervid.stages.faces.detection.geometry import same
 
 if TYPE_CHECKING:
     from fervid.stages.faces.detection.mediapipe_faces import Finder, Picture
@@ -15,8 +16,6 @@ SURE = 0.7
 """Where the short range is less sure than this of its best face, the full range looks as well."""
 LOOK = 1.0
 """Seconds after which the full range looks round, and for which it keeps looking once it found more."""
-SAME = 0.5
-"""Two boxes that share this part of the smaller one are one face: the short range draws small faces too large."""
 
 
 @dataclass
@@ -51,11 +50,3 @@ def distinct(some: list[Face], others: list[Face]) -> list[Face]:
     """What either found; of two boxes on one face, the one with the higher score."""
     kept = [face for face in some if not any(same(face, other) and other.score > face.score for other in others)]
     return kept + [other for other in others if not any(same(other, face) for face in kept)]
-
-
-def same(one: Face, other: Face) -> bool:
-    """Whether two boxes are so much in each other that they can only be one face."""
-    a, b = one.box, other.box
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
-    return min(width, height) > 0 and width * height >= SAME * smaller

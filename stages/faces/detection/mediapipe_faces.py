@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.frame import Face
 from fervid.pipeline.libraries import out_of_the_folder
+from fervid.stages.faces.detection.silence import silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +52,7 @@ def short_range(min_score: float, model: Path | None) -> Iterator[Finder]:
         height, width = picture.shape[:2]
         return [_near(one, width, height) for one in detector.detect(image).detections]
 
-    with _silent():
+    with silent():
         try:
             detector = FaceDetector.create_from_options(options)
             find(_blank())
@@ -84,7 +83,7 @@ def full_range(min_score: float) -> Iterator[Finder]:
         found = (_far(one) for one in detector.process(picture).detections or [])
         return [face for face in found if face.score >= min_score]
 
-    with _silent():
+    with silent():
         detector = mediapipe.solutions.face_detection.FaceDetection(min_score, model_selection=1)
         find(_blank())
     try:
@@ -129,18 +128,3 @@ def _blank() -> Picture:
     import numpy as np
 
     return np.zeros((128, 128, 3), np.uint8)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what native libraries print while they start from the terminal."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
