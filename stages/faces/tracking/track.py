@@ -12,6 +12,8 @@ from fervid.stages.faces.tracking.motion import Motion
 
 Size: TypeAlias = tuple[int, int]
 """Width and height of a picture."""
+Scale: TypeAlias = tuple[float, float]
+"""What widths and heights are multiplied by."""
 
 HALF = 0.5
 """The share of a face that is in the picture until it counts as gone."""
@@ -31,6 +33,8 @@ class Sighting:
     """Whether to keep it if the frame cannot wait until that is known."""
     inside: float = 1.0
     """The share of the box that is in the picture."""
+    scale: Scale = (1.0, 1.0)
+    """What the track's places are to be multiplied by for this picture."""
 
     def settle(self, keep: bool) -> None:
         """Decide, unless that was done before: the frame may be gone."""
@@ -59,6 +63,8 @@ class Track:
     searches: int = 0
     missed: float | None = None
     """Time of the first search in vain since the last detection."""
+    cut: bool = False
+    """Whether another picture came to its place, and it was not found since."""
     gap: list[Sighting] = field(default_factory=list)
     """Predicted since the last detection; open until the next one."""
     waiting: list[Sighting] = field(default_factory=list)
@@ -68,20 +74,22 @@ class Track:
         """Seconds since the first search in vain; frames that were not searched do not count."""
         return 0.0 if self.missed is None else time - self.missed
 
-    def see(self, time: float, face: Face, *, sure: bool) -> Sighting:
-        """Take a detection. What was predicted since the last one now lies on the line between the two.
+    def see(self, time: float, face: Face, box: Box, *, sure: bool) -> Sighting:
+        """Take a detection, its box as large as the track's. What was predicted since the last one now lies on the line
+        between the two.
 
         A doubtful box is likely to be off, as something hides a part of the face: then the line ends where the motion
         says.
         """
-        box = face.box if sure else self.motion.box
+        box = box if sure else self.motion.box
         for sighting in self.gap:
             if sighting.keep is None:
-                sighting.face.box = _between(self.box, box, (sighting.time - self.found) / (time - self.found))
+                between = _between(self.box, box, (sighting.time - self.found) / (time - self.found))
+                sighting.face.box = placed(between, sighting.scale)
         seen = Sighting(time, face, self)
         self.waiting += [*self.gap, seen]
         self.gap = []
-        self.found, self.missed, self.box, self.score = time, None, box, face.score
+        self.found, self.missed, self.cut, self.box, self.score = time, None, False, box, face.score
         self.hits += 1
         self.searches += 1
         if self.id is not None:
@@ -99,11 +107,14 @@ class Track:
         self.searches += 1
         self.missed = time if self.missed is None else self.missed
 
-    def coast(self, time: float, size: Size | None = None, *, hoped: bool = True) -> Sighting:
-        """Stand in for a detection, in a picture of that size."""
+    def coast(
+        self, time: float, size: Size | None = None, scale: Scale = (1.0, 1.0), *, hoped: bool = True
+    ) -> Sighting:
+        """Stand in for a detection, in a picture of that size, which is shown at that scale."""
         box = self.motion.box
         inside = _inside(box, size) if size else 1.0
-        self.gap.append(Sighting(time, Face(box, self.score, status="predicted"), self, None, hoped, inside))
+        face = Face(placed(box, scale), self.score, status="predicted")
+        self.gap.append(Sighting(time, face, self, None, hoped, inside, scale))
         return self.gap[-1]
 
     def believe(self, number: int) -> None:
@@ -111,10 +122,6 @@ class Track:
         self.id = number
         self._settle(self.waiting, keep=True)
         self.waiting = []
-
-    def trust_gap(self) -> None:
-        """Keep what was predicted: nobody has looked since."""
-        self._settle(self.gap, keep=True)
 
     def fade(self, time: float, seconds: float) -> None:
         """Drop what was predicted, but for so many seconds at both ends, which stay open until the face comes back.
@@ -135,21 +142,22 @@ class Track:
             still = takewhile(lambda one: one.inside >= HALF and one.time <= self.found + seconds, self.gap)
             self._settle(list(still), keep=True)
 
-    def give_up_gap(self) -> None:
-        """Drop what was predicted: the face did not come back in time."""
-        self._settle(self.gap, keep=False)
-        self.gap = []
-
     def end(self) -> None:
-        """Settle what is open; what has no id by now was no face."""
-        self.give_up_gap()
+        """Settle what is open: what has no id by now was no face, and what nobody has looked for since was there."""
+        self._settle(self.gap, keep=self.id is not None and self.missed is None)
         self._settle(self.waiting, keep=False)
-        self.waiting = []
+        self.gap, self.waiting = [], []
 
     @staticmethod
     def _settle(sightings: list[Sighting], *, keep: bool) -> None:
         for sighting in sightings:
             sighting.settle(keep)
+
+
+def placed(box: Box, scale: Scale) -> Box:
+    """A box in a picture that is so many times as wide and as high."""
+    x1, y1, x2, y2 = box
+    return x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]
 
 
 def _inside(box: Box, size: Size) -> float:

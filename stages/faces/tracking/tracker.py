@@ -1,4 +1,4 @@
-"""Follow faces from detection to detection: predict, match, update, spawn, prune."""
+"""Follow faces from detection to detection: predict, cut, match, update, spawn, prune."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from fervid.pipeline.frame import Face
+from fervid.pipeline.frame import Box, Face
 from fervid.stages.faces.tracking.look import Look, look
 from fervid.stages.faces.tracking.matching import Candidate, match
 from fervid.stages.faces.tracking.motion import Motion
-from fervid.stages.faces.tracking.track import Sighting, Track
+from fervid.stages.faces.tracking.scene import Change, Scene
+from fervid.stages.faces.tracking.track import Scale, Sighting, Size, Track, placed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,15 +28,19 @@ FARTHEST = 1e6
 
 
 class Found(NamedTuple):
-    """A detection, and how the face looks where that is known."""
+    """A detection, where it is in pixels of the first picture, and how the face looks where that is known."""
 
     face: Face
+    box: Box
     look: Look | None
 
 
 @dataclass(slots=True)
 class Tracker:
-    """The faces of one run. The options are those of the stage `track`."""
+    """The faces of one run. The options are those of the stage `track`.
+
+    All pictures are as large as the first to it, so that a face stays where it is when the size of the pictures changes.
+    """
 
     min_score: float
     sure_score: float
@@ -46,33 +51,66 @@ class Tracker:
     time: float = 0.0
     ids: int = 0
     searches: int = 0
+    """Since the last cut."""
+    scene: Scene = field(default_factory=Scene)
+    size: Size | None = None
+    """Of the first picture."""
 
     def update(
         self, time: float, faces: Sequence[Face], image: NDArray[np.uint8] | None = None, *, searched: bool = True
     ) -> list[Sighting]:
         """Take the detections of a frame; return its faces, found and predicted. The image tells apart who meets."""
         self._predict(time)
+        scale = self._scale(image)
+        if image is not None and (change := self.scene.show(image, self.time)):
+            self._cut(change, searched=searched)
         self._fade()
         sightings: list[Sighting] = []
         if searched:
             self.searches += 1
-            found = [Found(face, None if image is None else look(image, face.box)) for face in faces if usable(face)]
-            pairs, rest = self._match(found)
+            pairs, rest = self._match([_found(face, image, scale) for face in faces if usable(face)])
             sightings += self._update(pairs)
             sightings += self._spawn(rest)
-        self._decide(self.time)
+            self._end([track for track in self.tracks if track.cut])
+        self._decide(self.tracks, self.time)
         self._prune()
-        size = None if image is None else (image.shape[1], image.shape[0])
         missing = [track for track in self.tracks if track.found < self.time]
-        return sightings + [track.coast(self.time, size, hoped=self._bridged(track)) for track in missing]
+        return sightings + [track.coast(self.time, self.size, scale, hoped=self._bridged(track)) for track in missing]
 
     def finish(self) -> None:
         """Settle what is open: nothing more will be found."""
-        self._decide(math.inf)
-        for track in self.tracks:
-            if track.id is not None and track.missed is None:
-                track.trust_gap()
-            track.end()
+        self._end(self.tracks)
+
+    def _scale(self, image: NDArray[np.uint8] | None) -> Scale:
+        """What the sizes of the first picture are to be multiplied by for this one."""
+        if image is None:
+            return 1.0, 1.0
+        height, width = image.shape[:2]
+        self.size = self.size or (width, height)
+        return width / self.size[0], height / self.size[1]
+
+    def _cut(self, change: Change, *, searched: bool) -> None:
+        """End the tracks of faces where another picture is.
+
+        Only one that can be found at once, looking as before, may go on: where a face was, or while much time went by,
+        someone may have moved.
+        """
+        cut = change.cut
+        self.searches = 0 if cut else self.searches
+        gone = self.tracks if cut else [track for track in self.tracks if change.around(self._shares(track))]
+        for track in gone:
+            track.cut = True
+        if not searched or (cut and change.sudden):
+            self._end(gone)
+
+    def _shares(self, track: Track) -> Box:
+        width, height = self.size or (1, 1)
+        return placed(track.motion.box, (1 / width, 1 / height))
+
+    def _end(self, tracks: Sequence[Track]) -> None:
+        """Settle what is open of tracks that nothing more will be found of."""
+        self._decide(tracks, math.inf)
+        self._drop(tracks)
 
     def _predict(self, time: float) -> None:
         """Time that stands still, runs backwards or is no number moves nothing."""
@@ -93,8 +131,8 @@ class Tracker:
         pairs: list[tuple[Track, Found]] = []
         for believed in (True, False):
             tracks = [track for track in self.tracks if (track.id is not None) is believed]
-            expected = [Candidate(track.motion.box, track.look, self.time - track.found) for track in tracks]
-            found = dict(match(expected, [Candidate(one.face.box, one.look) for one in faces]))
+            expected = [self._expected(track) for track in tracks]
+            found = dict(match(expected, [Candidate(one.box, one.look) for one in faces]))
             pairs += [(tracks[row], faces[column]) for row, column in found.items()]
             for row, track in enumerate(tracks):
                 if row not in found:
@@ -103,22 +141,25 @@ class Tracker:
             faces = [one for column, one in enumerate(faces) if column not in taken]
         return pairs, faces
 
+    def _expected(self, track: Track) -> Candidate:
+        return Candidate(track.motion.box, track.look, self.time - track.found, track.cut)
+
     def _update(self, pairs: Iterable[tuple[Track, Found]]) -> list[Sighting]:
-        for track, (face, seen) in pairs:
-            track.motion.update(face.box, face.score)
+        for track, (face, box, seen) in pairs:
+            track.motion.update(box, face.score)
             if face.score >= self.sure_score:
                 track.remember(seen, self.time - track.found)
-        return [track.see(self.time, face, sure=face.score >= self.sure_score) for track, (face, _) in pairs]
+        return [track.see(self.time, face, box, sure=face.score >= self.sure_score) for track, (face, box, _) in pairs]
 
     def _spawn(self, found: Iterable[Found]) -> list[Sighting]:
         begun = [one for one in found if one.face.score >= self.min_score]
-        new = [Track(Motion(face.box), self.time, look=seen) for face, seen in begun]
+        new = [Track(Motion(box), self.time, look=seen) for _, box, seen in begun]
         self.tracks = self.tracks + new
-        return [track.see(self.time, one.face, sure=True) for track, one in zip(new, begun, strict=True)]
+        return [track.see(self.time, one.face, one.box, sure=True) for track, one in zip(new, begun, strict=True)]
 
-    def _decide(self, time: float) -> None:
+    def _decide(self, tracks: Iterable[Track], time: float) -> None:
         """Believe in a face that is sure, or that was found in most searches; forget any other in good time."""
-        for track in self.tracks:
+        for track in tracks:
             if track.id is not None:
                 continue
             due = time >= track.born + self.confirm
@@ -150,3 +191,8 @@ def usable(face: Face) -> bool:
     """Whether a detection has an area and numbers of this world; one that is not finite would poison the filter."""
     x1, y1, x2, y2 = face.box
     return x2 > x1 and y2 > y1 and all(abs(value) < FARTHEST for value in (*face.box, face.score))
+
+
+def _found(face: Face, image: NDArray[np.uint8] | None, scale: Scale) -> Found:
+    seen = None if image is None else look(image, face.box)
+    return Found(face, placed(face.box, (1 / scale[0], 1 / scale[1])), seen)
