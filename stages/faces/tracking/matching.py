@@ -17,8 +17,8 @@ WALK = 5.0
 """The same for a face that looks as before: it may have set out, or turned, unseen. A box is some 0.2 m high."""
 ALIKE = 18.0
 """Grey levels up to which a face does; others differ by 8 to 58, the same one mostly by 4 to 17 after a second."""
-TWIN = 8.0
-"""The same where the picture behind a face has changed, and so its place says nothing."""
+TWIN = 12.0
+"""The same where another picture came to a face's place, which then says nothing; strangers there differed by 18."""
 RATIO = 1.6
 """How many times higher one box may be than the other."""
 SAME = 0.5
@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
     absent: float = 0.0
     """Seconds since it was last found."""
     cut: bool = False
-    """Whether another picture came to its place since."""
+    """Whether another picture came to its place meanwhile."""
 
 
 def match(expected: Sequence[Candidate], found: Sequence[Candidate]) -> list[tuple[int, int]]:
@@ -65,8 +65,9 @@ def cost(expected: Candidate, found: Candidate) -> float:
         return IMPOSSIBLE
     overlap = iou(expected.box, found.box)
     strange = difference(expected.look, found.look)
-    alike = strange <= (TWIN if expected.cut else ALIKE) and expected.look is not None and found.look is not None
-    if expected.cut and not alike:
+    cut = expected.cut or found.cut
+    alike = strange <= (TWIN if cut else ALIKE) and expected.look is not None and found.look is not None
+    if cut and not alike:
         return IMPOSSIBLE
     if (strange > STRANGE and overlap < SAME) or (distance > REACH + expected.absent * PACE and not alike):
         return IMPOSSIBLE

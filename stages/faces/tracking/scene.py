@@ -21,8 +21,11 @@ WHOLE, PLACE = (32, 18), (16, 16)
 """Width and height at which pictures, and places in them, are compared."""
 SHIFT = 2
 """Pixels by which the camera may have moved meanwhile, at that size."""
-ANOTHER, ANOTHER_THERE = (0.3, 0.6), (0.35, 0.5)
-"""1 - NCC of grey values and of edges: a picture, or a place in it, is another one where both are higher."""
+ANOTHER = 0.3, 0.6
+"""1 - NCC of grey values and of edges: a picture is another one where both are higher."""
+THERE, THERE_LATER = (0.25, 0.45), (0.35, 0.5)
+"""The same of the place of a face: in 0.12 s one person changed it by 0.15 and 0.35 at most, strangers by more than
+THERE; in a second one person by 0.44 and 0.72."""
 AROUND, LEAST = 2.0, 8
 """A face's place is so many times its box, and at least so many pixels of the copy."""
 FLAT = 4.0
@@ -35,7 +38,7 @@ SWITCHED = 3
 """Times FLAT: what had less contrast before it turned flat has only faded."""
 SHOWN = 0.25
 """The share of pixels that must be left to compare."""
-SUDDEN = 0.25
+SUDDEN = 0.15
 """Seconds between two pictures up to which another one is a cut; in a longer time people may as well have moved."""
 
 
@@ -59,7 +62,8 @@ class Change(NamedTuple):
     def around(self, box: Box) -> bool:
         """Whether another picture is where a face was. The box is in shares of the picture."""
         rows, columns = _place(box)
-        return _another(self.before[rows, columns], self.now[rows, columns], PLACE, ANOTHER_THERE)
+        limits = THERE if self.sudden else THERE_LATER
+        return _another(self.before[rows, columns], self.now[rows, columns], PLACE, limits)
 
 
 @dataclass(slots=True)

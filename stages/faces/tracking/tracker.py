@@ -33,13 +33,15 @@ class Found(NamedTuple):
     face: Face
     box: Box
     look: Look | None
+    cut: bool = False
+    """Whether another picture has just come to this place."""
 
 
 @dataclass(slots=True)
 class Tracker:
     """The faces of one run. The options are those of the stage `track`.
 
-    All pictures are as large as the first to it, so that a face stays where it is when the size of the pictures changes.
+    To it, all pictures are as large as the first, so that faces stay where they are when the pictures' size changes.
     """
 
     min_score: float
@@ -62,13 +64,14 @@ class Tracker:
         """Take the detections of a frame; return its faces, found and predicted. The image tells apart who meets."""
         self._predict(time)
         scale = self._scale(image)
-        if image is not None and (change := self.scene.show(image, self.time)):
+        change = None if image is None else self.scene.show(image, self.time)
+        if change:
             self._cut(change, searched=searched)
         self._fade()
         sightings: list[Sighting] = []
         if searched:
             self.searches += 1
-            pairs, rest = self._match([_found(face, image, scale) for face in faces if usable(face)])
+            pairs, rest = self._match([self._found(face, image, scale, change) for face in faces if usable(face)])
             sightings += self._update(pairs)
             sightings += self._spawn(rest)
             self._end([track for track in self.tracks if track.cut])
@@ -97,15 +100,20 @@ class Tracker:
         """
         cut = change.cut
         self.searches = 0 if cut else self.searches
-        gone = self.tracks if cut else [track for track in self.tracks if change.around(self._shares(track))]
+        gone = self.tracks if cut else [track for track in self.tracks if change.around(self._shares(track.motion.box))]
         for track in gone:
             track.cut = True
         if not searched or (cut and change.sudden):
             self._end(gone)
 
-    def _shares(self, track: Track) -> Box:
+    def _shares(self, box: Box) -> Box:
         width, height = self.size or (1, 1)
-        return placed(track.motion.box, (1 / width, 1 / height))
+        return placed(box, (1 / width, 1 / height))
+
+    def _found(self, face: Face, image: NDArray[np.uint8] | None, scale: Scale, change: Change | None) -> Found:
+        box = placed(face.box, (1 / scale[0], 1 / scale[1]))
+        new = change is not None and change.sudden and change.around(self._shares(box))
+        return Found(face, box, None if image is None else look(image, face.box), new)
 
     def _end(self, tracks: Sequence[Track]) -> None:
         """Settle what is open of tracks that nothing more will be found of."""
@@ -132,7 +140,7 @@ class Tracker:
         for believed in (True, False):
             tracks = [track for track in self.tracks if (track.id is not None) is believed]
             expected = [self._expected(track) for track in tracks]
-            found = dict(match(expected, [Candidate(one.box, one.look) for one in faces]))
+            found = dict(match(expected, [Candidate(one.box, one.look, cut=one.cut) for one in faces]))
             pairs += [(tracks[row], faces[column]) for row, column in found.items()]
             for row, track in enumerate(tracks):
                 if row not in found:
@@ -145,15 +153,15 @@ class Tracker:
         return Candidate(track.motion.box, track.look, self.time - track.found, track.cut)
 
     def _update(self, pairs: Iterable[tuple[Track, Found]]) -> list[Sighting]:
-        for track, (face, box, seen) in pairs:
+        for track, (face, box, seen, _) in pairs:
             track.motion.update(box, face.score)
             if face.score >= self.sure_score:
                 track.remember(seen, self.time - track.found)
-        return [track.see(self.time, face, box, sure=face.score >= self.sure_score) for track, (face, box, _) in pairs]
+        return [track.see(self.time, face, box, sure=face.score >= self.sure_score) for track, (face, box, *_) in pairs]
 
     def _spawn(self, found: Iterable[Found]) -> list[Sighting]:
         begun = [one for one in found if one.face.score >= self.min_score]
-        new = [Track(Motion(box), self.time, look=seen) for _, box, seen in begun]
+        new = [Track(Motion(box), self.time, look=seen) for _, box, seen, _ in begun]
         self.tracks = self.tracks + new
         return [track.see(self.time, one.face, one.box, sure=True) for track, one in zip(new, begun, strict=True)]
 
@@ -191,8 +199,3 @@ def usable(face: Face) -> bool:
     """Whether a detection has an area and numbers of this world; one that is not finite would poison the filter."""
     x1, y1, x2, y2 = face.box
     return x2 > x1 and y2 > y1 and all(abs(value) < FARTHEST for value in (*face.box, face.score))
-
-
-def _found(face: Face, image: NDArray[np.uint8] | None, scale: Scale) -> Found:
-    seen = None if image is None else look(image, face.box)
-    return Found(face, placed(face.box, (1 / scale[0], 1 / scale[1])), seen)
