@@ -13,8 +13,8 @@ mended with 10 to 21; from 40 on the camera moves in ways that were not looked a
 someone comes before a face as it is lost, looks just not different enough, and takes over its id.
 
 Then come 20 films, those of `tests/film.py`, for which there must be clips: speakers by hard cuts, or four at a time in
-tiles that change one by one, at the very same place. An id is inherited if more than one person had it. They are tracked
-at 25 pictures a second, with a search in every fifth only, and at 5 and 1 a second.
+tiles that change one by one, at the very same place. An id is inherited if more than one person had it. They come at 25
+pictures a second, searched all or one in five, and at 5 and 1 a second.
 """
 
 from __future__ import annotations

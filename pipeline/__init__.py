@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from fervid.pipeline.fact import Fact as Fact
     from fervid.pipeline.frame import EMOTIONS as EMOTIONS
     from fervid.pipeline.frame import FACES as FACES
+    from fervid.pipeline.frame import FOUND as FOUND
     from fervid.pipeline.frame import TRACKS as TRACKS
     from fervid.pipeline.frame import UNCERTAIN as UNCERTAIN
     from fervid.pipeline.frame import Face as Face
     from fervid.pipeline.frame import Frame as Frame
     from fervid.pipeline.frame import Source as Source
+    from fervid.pipeline.frame import found as found
     from fervid.pipeline.frames import Frames as Frames
     from fervid.pipeline.record import Run as Run
     from fervid.pipeline.roles import Reads as Reads
@@ -47,7 +49,7 @@ _NAMES = {
     "checkpoint": ("Wish",),
     "errors": ("ConfigError", "FervidError", "InputError", "ModelError", "OutputError"),
     "fact": ("AGAIN", "ALONE", "BRIDGED", "CHANGED", "FRAMES", "GATHERED", "LIVE", "SPARSE", "Column", "Fact"),
-    "frame": ("EMOTIONS", "FACES", "TRACKS", "UNCERTAIN", "Face", "Frame", "Source"),
+    "frame": ("EMOTIONS", "FACES", "FOUND", "TRACKS", "UNCERTAIN", "Face", "Frame", "Source", "found"),
     "frames": ("Frames",),
     "record": ("Run",),
     "roles": ("Reads", "Shows", "Writes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -155,3 +156,14 @@ TRACKS: Fact[Face] = _OfItself(
     ),
     cells=lambda face: (face.track, face.status),
 )
+FOUND: Fact[frozenset[Box]] = Fact("frames.found", "places of all faces that were found")
+"""Noted by what finds faces and by what drops some, for those who must know of all of them."""
+
+
+def found(frame: Frame) -> frozenset[Box]:
+    """Where faces were found or predicted in a frame, those that were dropped since among them.
+
+    What is to drop faces notes it first: `frame[FOUND] = found(frame)`.
+    """
+    boxes = {face.box for face in frame.faces if all(map(math.isfinite, face.box))}
+    return (frame[FOUND] or frozenset()) | boxes

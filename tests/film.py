@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def ids(film: list[Seen]) -> int:
 def came(film: list[Seen]) -> int:
     """How many times someone came to a place."""
     numbers = [set[int](), *({person.number for person in one.people} for one in film)]
-    return sum(len(now - before) for before, now in zip(numbers, numbers[1:], strict=False))
+    return sum(len(now - before) for before, now in pairwise(numbers))
 
 
 @cache

@@ -1,5 +1,6 @@
 """Hidden faces: none is found again, nothing else is touched, and what is left is too little to undo."""
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from fervid.pipeline import Face, Frame, Frames, Pipeline, Source, Stage, register
+from fervid.pipeline import FACES, FRAMES, Face, Frame, Frames, Pipeline, Source, Stage, register
 from fervid.pipeline.configuration.options import build
 from fervid.pipeline.frame import Box
 from fervid.stages.faces.blur import BLOCKS, Blur
@@ -107,6 +108,53 @@ def test_the_demos_faces_are_found_no_more(method: str) -> None:
 @pytest.mark.parametrize("clip", ["one_face_short.mp4", "two_faces_head_pose.gif"])
 def test_real_faces_are_found_no_more(method: str, clip: str, clips: Path) -> None:
     run(f"file: {{path: {clips / clip}}}\n- detect\n- remember\n- blur: {{method: {method}}}\n- detect", 50)
+
+
+@register("doubted")
+@dataclass(frozen=True)
+class Doubted(Stage):
+    """Finds a doubtful face in three frames of 25, and sometimes what is none, before a pattern."""
+
+    live: bool = False
+    box = (100.0, 80.0, 140.0, 120.0)
+
+    gives = (FRAMES, FACES)
+    needs = ()
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        source = Source("doubted", 300, 200, live=self.live)
+        for index in range(40):
+            faces = [Face(self.box, 0.55)] if index % 25 < 3 else []
+            yield Frame(index, index / 25, noise(), source, [*faces, Face((math.nan,) * 4, 0.9)])
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_face_that_track_drops_or_has_not_confirmed_is_hidden(live: bool) -> None:
+    text = f"stages:\n- doubted: {{live: {str(live).lower()}}}\n- track\n- blur: {{margin: 0}}\n"
+    frames = list(Pipeline.parse(text))
+    assert not any(frame.faces for frame in frames)
+    hidden = [(frame.image[80:120, 100:140] != noise()[80:120, 100:140]).any(2).mean() > 0.9 for frame in frames]
+    assert hidden == [index % 25 < 3 for index in range(40)]
+
+
+def test_a_face_that_a_stage_of_ones_own_leaves_out_is_hidden() -> None:
+    text = "threads: false\nstages:\n- demo: {frames: 3}\n- detect\n- remember\n- nobody\n- blur: {margin: 0}\n"
+    Remember.before.clear()
+    for frame, (image, faces) in zip(Pipeline.parse(text), Remember.before, strict=True):
+        x1, y1, x2, y2 = (int(edge) for edge in faces[0].box)
+        assert not frame.faces
+        assert (frame.image[y1:y2, x1:x2] != image[y1:y2, x1:x2]).any(2).mean() > 0.9
+
+
+@register("nobody")
+@dataclass(frozen=True)
+class Nobody(Stage):
+    """Leaves all faces out."""
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        for frame in frames:
+            frame.faces = []
+            yield frame
 
 
 def run(stages: str, least: int) -> None:

@@ -73,6 +73,13 @@ def test_points_that_tell_no_pose_give_none() -> None:
     assert (made.yaw, made.pitch, made.roll) == (None, None, None)
 
 
+@pytest.mark.parametrize("keypoints", [None, np.zeros((6, 2), np.float32)], ids=["no keypoints", "a point"])
+def test_what_is_not_known_does_not_count_as_good(keypoints: np.ndarray | None) -> None:
+    made = measure(texture(), keypoints=keypoints)
+    assert made.overall is None
+    assert made.size == pytest.approx(96)
+
+
 def test_size_is_that_of_the_box_even_beyond_the_picture() -> None:
     assert measure(texture(), (-40, 10, 40, 30)).size == pytest.approx(40)
 
@@ -88,7 +95,7 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
 
 
 def test_blur_lowers_sharpness_and_the_whole() -> None:
-    blurred = [measure(cv2.GaussianBlur(texture(), (0, 0), sigma)) for sigma in (0.5, 1, 2, 4)]
+    blurred = [measure(cv2.GaussianBlur(texture(), (0, 0), sigma), keypoints=head()) for sigma in (0.5, 1, 2, 4)]
     for name in ("sharpness", "overall"):
         values = [getattr(one, name) for one in blurred]
         assert values == sorted(values, reverse=True)

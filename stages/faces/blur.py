@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge, Le
 
 from fervid.pipeline.fact import BRIDGED, CHANGED, FRAMES
-from fervid.pipeline.frame import FACES, Box, Frame
+from fervid.pipeline.frame import FACES, Box, Frame, found
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 
@@ -29,9 +29,10 @@ With 5 or more, MediaPipe's detector still finds faces.
 @register("blur")
 @dataclass(frozen=True)
 class Blur(Stage):
-    """Hides every face that was found or predicted; a face that `detect` misses stays visible.
+    """Hides every face that was found or predicted, also one that `track` dropped or does not believe in yet.
 
-    Put it behind the stages that read faces, before the sinks that write pictures. `detect` must search every frame.
+    A face that `detect` misses stays visible. Put it behind the stages that read faces, before the sinks that write
+    pictures. `detect` must search every frame.
     """
 
     method: Literal["pixelate", "gaussian", "fill"] = "pixelate"
@@ -46,10 +47,11 @@ class Blur(Stage):
     def run(self, frames: Frames) -> Generator[Frame]:
         hide = {"pixelate": _pixelate, "gaussian": _gaussian, "fill": _fill}[self.method]
         for frame in frames:
-            if frame.faces and not frame.image.flags.writeable:
+            boxes = sorted(found(frame))
+            if boxes and not frame.image.flags.writeable:
                 frame.image = frame.image.copy()
-            for face in frame.faces:
-                patch = _patch(frame.image, face.box, self.margin)
+            for box in boxes:
+                patch = _patch(frame.image, box, self.margin)
                 if patch.size:
                     patch[:] = hide(patch)
             yield frame

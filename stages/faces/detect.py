@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.fact import ALONE, BRIDGED, SPARSE
-from fervid.pipeline.frame import FACES, Frame
+from fervid.pipeline.frame import FACES, FOUND, Frame, found
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, Terms, register
 from fervid.stages.faces.detection.detector import Memory, Range, Runtime, open_detector
@@ -55,4 +55,5 @@ class Detect(Stage):
                     frame.faces, frame[SPARSE] = [], True
                 else:
                     frame.faces = detector.find(frame.image, frame.time, memory, alone=frame[ALONE] is True)
+                    frame[FOUND] = found(frame)
                 yield frame

@@ -29,7 +29,7 @@ NOSE_AT_REST = 0.52
 class Measures(NamedTuple):
     """How well a face can be read: numbers to filter rows by. The columns of QUALITY say what each is."""
 
-    overall: float
+    overall: float | None
     size: float
     sharpness: float
     brightness: float
@@ -42,7 +42,11 @@ QUALITY: Fact[Measures] = Fact(
     "faces.quality",
     "quality",
     (
-        Column("quality", "how well the face can be read: from 0, useless, to 1, frontal, sharp, large and well lit"),
+        Column(
+            "quality",
+            "how well the face can be read: from 0, useless, to 1, frontal, sharp, large and well lit; empty where its "
+            "pose is not known; what covers a face is not measured",
+        ),
         Column("size", "square root of the box's area", "pixels", summed_up=False),
         Column(
             "sharpness",
@@ -64,7 +68,8 @@ class Quality(Stage):
     """Size, sharpness, brightness, pose and one number for all; of faces that were seen, not of predicted ones.
 
     The pose is an estimate from six points and average proportions of a head: right in sign and within about 10
-    degrees up to 30, too small beyond. Keypoints of small faces tremble, and so do these angles.
+    degrees up to 30, too small beyond. Keypoints of small faces tremble, and so do these angles. A hand or a mask
+    before a face lowers nothing.
     """
 
     needs = (FRAMES, FACES)
@@ -147,12 +152,17 @@ def _crop(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8] | None:
     return cv2.cvtColor(resized, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
 
 
-def _overall(size: float, sharpness: float, brightness: float, looks: Pose) -> float:
-    """The product of four judgements from 0 to 1; roll takes nothing, for faces are levelled before they are read."""
+def _overall(size: float, sharpness: float, brightness: float, looks: Pose) -> float | None:
+    """The product of four judgements from 0 to 1, or None where one of them is not known.
+
+    Roll takes nothing, for faces are levelled before they are read.
+    """
+    if looks.yaw is None or looks.pitch is None:
+        return None
     large = _ramp(size, 16, 64)
     sharp = _ramp(math.log10(max(sharpness, 1)), 0.5, 2)
     lit = _ramp(brightness, 0.05, 0.2) * _ramp(brightness, 1.0, 0.9)
-    frontal = math.cos(math.radians(looks.yaw or 0)) * math.cos(math.radians(looks.pitch or 0))
+    frontal = math.cos(math.radians(looks.yaw)) * math.cos(math.radians(looks.pitch))
     return large * sharp * lit * frontal**2
 
 

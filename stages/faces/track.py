@@ -10,7 +10,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 
 from fervid.pipeline.fact import SPARSE
-from fervid.pipeline.frame import FACES, TRACKS, Frame
+from fervid.pipeline.frame import FACES, FOUND, TRACKS, Frame, found
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.tracking.reading import in_reading_order
@@ -66,6 +66,7 @@ class Track(Stage):
         ids: dict[int, int] = {}
         frames.keep(_Memory(tracker, held, ids))
         for frame in frames:
+            frame[FOUND] = found(frame)
             held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=not frame[SPARSE])))
             room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
             while held and (len(held) > room or _settled(held[0][1])):
