@@ -45,7 +45,14 @@ def page() -> str:
     """The whole page."""
     cards = {name: load_card(path) for name, path in sorted(zoo.shipped().items()) if path.suffix == ".safetensors"}
     parts = [HEAD, _overview(cards), "## Beside their origins", _origins(cards), "## The network fervid"]
-    parts += [_emotions(cards["fervid"]), _heads(cards["fervid"]), _speed(cards["fervid"]), _pictures(), _notes(cards)]
+    parts += [
+        _emotions(cards["fervid"]),
+        _heads(cards["fervid"]),
+        _unreadable(cards["fervid"]),
+        _speed(cards["fervid"]),
+        _pictures(),
+        _notes(cards),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -172,6 +179,20 @@ label and once by its majority:
 def _missed(recall: dict[str, float]) -> list[str]:
     """The two emotions found least."""
     return [", ".join(f"{name} ({_percent(recall[name])})" for name in sorted(recall, key=recall.__getitem__)[:2])]
+
+
+def _unreadable(card: Card) -> str:
+    figures = card.figures["unreadable"]
+    shares = ("before", "before_wrong", "named", "wrong")
+    rows = [[kind, *(_percent(row[share]) for share in shares)] for kind, row in figures.items()]
+    table = _table("faces, above the threshold, wrong, named, wrong", rows)
+    count = figures["as they are"]["faces"]
+    return f"""What is too dark, too blurred or too small to be read, or poorly detected, is uncertain too, however sure
+the network is. So it names {count} faces of the validation split that were spoiled on purpose, in shares of all of
+them; those as they are lose a little, as the detector sees them without their surroundings. A face that something
+covers is named less often, and often wrongly. `benchmarks/unreadable.py` measures this.
+
+{table}"""
 
 
 def _speed(card: Card) -> str:

@@ -3,7 +3,8 @@
 The network fervid is stored in half precision with its exports to ONNX; others in 8 bits, as far as nothing is lost.
 What ships is measured through the pipeline and all of it written into the card; the report with its pictures lies in
 RUN/evaluation. What someone saw who looked at its mistakes there goes into the card from RUN/known_failures.txt.
-This measures on the test split, so it is for a network on which every choice is made.
+This measures on the test split, so it is for a network on which every choice is made. `benchmarks/unreadable.py` then
+adds what it says of faces that cannot be read.
 """
 
 from __future__ import annotations

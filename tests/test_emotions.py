@@ -3,11 +3,12 @@
 import csv
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,10 +18,13 @@ from fervid.models.card import Calibration
 from fervid.models.crop import Framing, crop
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import CHANGED, EMOTIONS, FACES, Face, Frame, Frames, Pipeline, Stage, register
+from fervid.pipeline.configuration.options import build
 from fervid.pipeline.errors import ConfigError, ModelError
 from fervid.pipeline.frame import Box
 from fervid.pipeline.stage import stages
-from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, UNREADABLE, Emotions
+
+Spoil = Callable[[NDArray[np.uint8]], Any]
 
 
 @register("given_faces")
@@ -106,7 +110,7 @@ def test_a_predicted_face_gets_none_unless_asked_for(tmp_path: Path) -> None:
     path = saved(tmp_path)
     face = run(emotions(path), 1)[0].faces[2]
     assert (face[PROBABILITIES], face[EMOTION]) == (None, None)
-    assert label(run(emotions(path, predicted="true"), 1)[0].faces[2]) in EMOTIONS
+    assert run(emotions(path, predicted="true"), 1)[0].faces[2][PROBABILITIES] is not None
 
 
 def test_frames_without_a_face_pass(tmp_path: Path) -> None:
@@ -121,6 +125,52 @@ def test_a_face_below_the_threshold_is_uncertain_and_keeps_its_scores(tmp_path: 
     assert read is not None
     assert read.label == "uncertain"
     assert read.confidence == pytest.approx(float(scores.max()))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda face: face * 0,
+        lambda face: face // 20,
+        lambda face: cv2.GaussianBlur(face, (0, 0), 12),
+        lambda face: cv2.resize(cv2.resize(face, (10, 10), interpolation=cv2.INTER_AREA), face.shape[1::-1]),
+    ],
+    ids=["black", "dark", "blurred", "tiny"],
+)
+def test_what_cannot_be_read_is_uncertain_and_keeps_its_scores(spoil: Spoil) -> None:
+    """With the network that ships, and a threshold that lets everything through."""
+    clean, spoiled = named(lambda face: face), named(spoil)
+    assert label(clean) == "neutral"
+    assert clean[UNREADABLE] is None
+    assert label(spoiled) == "uncertain"
+    assert spoiled[UNREADABLE] is True
+    assert spoiled[PROBABILITIES] is not None
+
+
+def test_a_poor_detection_is_uncertain() -> None:
+    assert label(named(lambda face: face, score=0.55)) == "uncertain"
+    assert label(named(lambda face: face, score=0.65)) == "neutral"
+
+
+def test_what_cannot_be_read_can_be_kept() -> None:
+    face = named(lambda face: face * 0)
+    again = Face((0, 0, 0, 0), 0)
+    again.__setstate__(face.__getstate__())
+    assert again[UNREADABLE] is True
+
+
+def test_a_face_in_the_dark_is_uncertain(cases: Path) -> None:
+    (frame,) = Pipeline.parse(f"stages:\n- images: {{path: {cases / 'dark6.jpg'}}}\n- detect\n- emotions\n")
+    assert [label(face) for face in frame.faces] == ["uncertain"]
+
+
+def named(spoil: Spoil, score: float = 0.9) -> Face:
+    """The demo's face, read after that was done to it."""
+    frame = next(iter(Pipeline.parse("stages:\n- demo\n- detect\n")))
+    (face,) = frame.faces
+    frame.image, face.score = np.ascontiguousarray(spoil(frame.image)), score
+    (read,) = build(Emotions, {"uncertain_below": 0}).run(Frames([frame]))
+    return read.faces[0]
 
 
 def test_the_other_head_reads_the_votes(tmp_path: Path) -> None:

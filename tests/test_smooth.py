@@ -15,7 +15,7 @@ from fervid.pipeline import EMOTIONS, FACES, TRACKS, UNCERTAIN, Face, Frame, Fra
 from fervid.pipeline.configuration.options import build
 from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER, UNREADABLE
 from fervid.stages.faces.smooth import SMOOTHED, Smooth
 from fervid.stages.faces.smoothing.two_pass import observation_noise, rts
 
@@ -92,6 +92,18 @@ def run(text: str, frames: int = 10) -> list[Frame]:
 def test_a_score_moves_halfway_in_one_half_life(parts: int) -> None:
     faces = smooth([1.0] + [0.0] * 2 * parts, step=0.4 / parts, method="average", half_life=0.4)
     assert happy(faces)[::parts] == pytest.approx([1, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("options", [{"method": "average"}, {"method": "one_euro"}, {"two_pass": True}], ids=str)
+def test_what_cannot_be_read_is_uncertain_until_it_can_be_and_moves_nothing(options: dict[str, object]) -> None:
+    """Three faces that cannot be read, one of which is only predicted, in the middle of happy ones."""
+    faces = [face(1.0) for _ in range(9)]
+    for one in (faces[3], faces[5]):
+        one[PROBABILITIES], one[UNREADABLE], one[EMOTION] = scores(0.0), True, Emotion(UNCERTAIN, 1.0)
+    faces[4] = face(None)
+    made = [one.faces[0] for one in build(Smooth, options).run(Frames(stream([one] for one in faces)))]
+    assert [label(one) for one in made] == ["happy"] * 3 + ["uncertain"] * 3 + ["happy"] * 3
+    assert happy(made) == pytest.approx([1.0] * 9)
 
 
 def test_from_yaml() -> None:

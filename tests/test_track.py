@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from crowd import Crowd, detections, plain_iou, score, tracked
+from film import Film, came, inherited
+from film import seen as seen_film
 
-from fervid.pipeline import Face, Frame, Frames, Pipeline, Source
+from fervid.pipeline import SPARSE, Face, Frame, Frames, Pipeline, Source
 from fervid.pipeline.frame import Box
+from fervid.stages.faces.emotions import PROBABILITIES
+from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.faces.track import HELD_BYTES, Track
 
 GREY = np.full((360, 640, 3), 128, np.uint8)
@@ -139,6 +145,104 @@ def test_who_does_not_walk_out_ends_with_the_last_detection(place: float) -> Non
 def test_ids_are_never_used_again() -> None:
     found = seen(run([[Face(box(0), 0.9)]] * 5 + [[]] * 60 + [[Face(box(0), 0.9)]] * 5))
     assert found == [[(1, "detected")]] * 5 + [[]] * 60 + [[(2, "detected")]] * 5
+
+
+def room(seed: int, size: tuple[int, int] = (640, 360)) -> np.ndarray:
+    """Somebody's surroundings."""
+    coarse = np.random.default_rng(seed).integers(40, 160, (9, 16, 3), np.uint8)
+    return cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+
+
+def film(images: Iterable[np.ndarray], fps: float = 25, *, every: int = 1, live: bool = False) -> Iterator[Frame]:
+    """A sure face at the very same place of every picture."""
+    source = Source("test", 640, 360, live=live)
+    for index, image in enumerate(images):
+        x, y = image.shape[1] / 640, image.shape[0] / 360
+        face = Face((270 * x, 130 * y, 370 * x, 230 * y), 0.9)
+        frame = Frame(index, index / fps, image, source, [] if index % every else [face])
+        if index % every:
+            frame[SPARSE] = True
+        yield frame
+
+
+def tracked_ids(images: Iterable[np.ndarray], fps: float = 25, **how: Any) -> list[list[int | None]]:
+    return [ids(frame.faces) for frame in Track().run(Frames(film(images, fps, **how)))]
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("fps", [25, 5, 1])
+def test_a_cut_ends_tracks_at_any_frame_rate(fps: float, live: bool) -> None:
+    images = [room(0)] * 10 + [room(1)] * 10 + [room(0)] * 10
+    found = tracked_ids(images, fps, live=live)
+    assert found == [[1]] * 10 + [[2]] * 10 + [[3]] * 10
+
+
+def test_a_cut_between_two_searches_ends_what_was_predicted() -> None:
+    found = tracked_ids([room(0)] * 12 + [room(1)] * 8, every=5)
+    assert found == [[1]] * 12 + [[]] * 3 + [[2]] * 5
+
+
+def test_a_cut_through_black_ends_tracks() -> None:
+    assert tracked_ids([room(0)] * 10 + [GREY * 0] * 3 + [room(1)] * 10)[13:] == [[2]] * 10
+
+
+def test_a_tile_that_shows_someone_else_ends_only_its_own_tracks() -> None:
+    def frame(index: int) -> Frame:
+        image = np.hstack([room(0, (320, 360)), room(1 + index // 10, (320, 360))])
+        faces = [Face(box(110), 0.9), Face(box(430), 0.9)]
+        return Frame(index, index / 25, image, Source("test", 640, 360), faces)
+
+    assert [ids(one.faces) for one in Track().run(Frames(map(frame, range(20))))] == [[1, 2]] * 10 + [[1, 3]] * 10
+
+
+def lit(image: np.ndarray, gain: object, more: float = 0) -> np.ndarray:
+    return (image * gain + more).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [lit(room(0), 1, 250 * (n in (7, 8))) for n in range(15)],
+        [lit(room(0), 1 + (n == 7)) for n in range(15)],
+        [lit(room(0), 0.2 + 0.8 * (n > 7)) for n in range(15)],
+        [lit(room(0), np.linspace(0.5, 1, 640)[:: 1 if n > 7 else -1, None]) for n in range(15)],
+        [lit(room(0), abs(n - 7) / 7) for n in range(15)],
+        [np.roll(room(0), 12 * n, 1) for n in range(15)],
+        [np.roll(room(0), (-1) ** n * 10, (0, 1)[n % 2]) for n in range(15)],
+    ],
+    ids=["flash", "brighter for a frame", "lights on", "light from the other side", "fade out and in", "pan", "shake"],
+)
+def test_what_is_no_cut_ends_nothing(images: list[np.ndarray]) -> None:
+    assert tracked_ids(images) == [[1]] * 15
+
+
+def test_a_face_keeps_its_id_when_the_size_of_the_pictures_changes() -> None:
+    images = [room(0)] * 10 + [cv2.resize(room(0), (320, 180), interpolation=cv2.INTER_AREA)] * 10
+    frames = list(film(images))
+    frames[12].faces = []
+    found = list(Track().run(Frames(frames)))
+    assert [ids(frame.faces) for frame in found] == [[1]] * 20
+    assert found[11].faces[0].box == (135, 65, 185, 115)
+    assert found[12].faces[0].box == pytest.approx((135, 65, 185, 115), abs=0.5)
+
+
+def test_another_person_after_a_cut(cases: Path) -> None:
+    text = f"stages:\n- file: {{path: {cases / 'cut.mp4'}}}\n- detect\n- track\n- emotions\n- smooth\n"
+    found = [frame.faces for frame in Pipeline.parse(text)]
+    assert [ids(faces) for faces in found] == [[1]] * 24 + [[2]] * 24
+    first = found[24][0]
+    assert first[SMOOTHED] == pytest.approx(first[PROBABILITIES])
+
+
+def test_a_stream_that_changes_its_size(cases: Path) -> None:
+    assert [ids(faces) for faces in clip(cases / "size_changes.ts")] == [[1]] * 18
+
+
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_nobody_inherits_an_id(tiles: int, clips: Path) -> None:
+    film = seen_film(Film(clips, 1, tiles))
+    assert came(film) >= 5
+    assert inherited(film) == 0
 
 
 def test_ids_belong_to_the_run() -> None:

@@ -12,6 +12,7 @@ from annotated_types import Ge, Le
 from fervid.models import zoo
 from fervid.models.card import Answer
 from fervid.models.crop import crop_face
+from fervid.models.readable import readable
 from fervid.models.reading import Emotion, Reader
 from fervid.models.runtime import Classifier, Runtime, open_classifier
 from fervid.pipeline.fact import CHANGED, FRAMES, Column, Fact, vector
@@ -42,6 +43,11 @@ PROBABILITIES = vector(
 )
 """7 calibrated probabilities in the order of EMOTIONS."""
 
+UNREADABLE: Fact[bool] = Fact(
+    "faces.unreadable", "faces that cannot be read", cells=lambda true: (true,), value=lambda cells: bool(cells[0])
+)
+"""True of a face that is too dark, too blurred, too small or too poorly detected to be named: it is uncertain."""
+
 READER: Fact[Reader] = Fact("frames.reader", "a network that reads emotions")
 
 
@@ -50,7 +56,8 @@ READER: Fact[Reader] = Fact("frames.reader", "a network that reads emotions")
 class Emotions(Stage):
     """Seven calibrated probabilities for each face, and the label of the largest.
 
-    A face whose box is only predicted gets none: where nothing was seen, nothing is claimed.
+    A face whose box is only predicted gets none: where nothing was seen, nothing is claimed. One that is too dark, too
+    blurred, too small or too poorly detected to be read is uncertain, whatever its probabilities.
     """
 
     model: str = "fervid"
@@ -61,7 +68,7 @@ class Emotions(Stage):
     runtime: Runtime = "auto"
     """What runs the network; auto takes ONNX Runtime where there is an .onnx file for it, else torch."""
     uncertain_below: Annotated[float, Ge(0), Le(1)] | None = None
-    """A face whose best probability is lower is labelled uncertain; without it, the network's own threshold holds."""
+    """A face whose best probability is lower is uncertain as well; without it, the network's own threshold holds."""
     predicted: bool = False
     """Also read faces at predicted boxes: for `detect: {every: n}`, where most faces are not looked for anew."""
 
@@ -69,7 +76,7 @@ class Emotions(Stage):
     """Also read each face's mirror image and take the mean: a little more accurate, twice the time."""
 
     needs = (FRAMES, FACES)
-    gives = (EMOTION, PROBABILITIES, READER)
+    gives = (EMOTION, PROBABILITIES, UNREADABLE, READER)
     refuses = (CHANGED, EMOTION)
     detached = True
 
@@ -86,8 +93,9 @@ class Emotions(Stage):
             frame[READER] = reader
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
             if seen:
-                for face, scores in zip(seen, self._read(_crops(frame, seen, classify), classify), strict=True):
-                    face[PROBABILITIES], face[EMOTION] = scores, Emotion.of(_label(scores, threshold), scores)
+                crops = _crops(frame, seen, classify)
+                for face, crop, scores in zip(seen, crops, self._read(crops, classify), strict=True):
+                    _note(face, crop, scores, threshold)
             yield frame
 
     def _read(self, crops: NDArray[np.uint8], classify: Classifier) -> NDArray[np.float32]:
@@ -111,6 +119,13 @@ def _crops(frame: Frame, faces: list[Face], classify: Classifier) -> NDArray[np.
 
     card = classify.card
     return np.stack([crop_face(frame.image, face, card.size, card.crop) for face in faces])
+
+
+def _note(face: Face, crop: NDArray[np.uint8], scores: NDArray[np.float32], threshold: float) -> None:
+    if not readable(crop, face.score):
+        face[UNREADABLE] = True
+    label = UNCERTAIN if face[UNREADABLE] else _label(scores, threshold)
+    face[PROBABILITIES], face[EMOTION] = scores, Emotion.of(label, scores)
 
 
 def _label(scores: NDArray[np.float32], threshold: float) -> str:

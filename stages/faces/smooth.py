@@ -11,11 +11,11 @@ from annotated_types import Ge, Gt, Le
 from fervid.models.reading import Emotion
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import AGAIN, CHANGED, FRAMES, GATHERED, Column, vector
-from fervid.pipeline.frame import EMOTIONS, TRACKS, Face, Frame
+from fervid.pipeline.frame import EMOTIONS, TRACKS, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.record import Run
 from fervid.pipeline.stage import Stage, Terms, register
-from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, READER, UNREADABLE
 from fervid.stages.faces.smoothing.filters import Average, OneEuro
 from fervid.stages.faces.smoothing.label import Label
 from fervid.stages.faces.smoothing.two_pass import rts
@@ -46,6 +46,9 @@ class _Memory:
     label: Label
     seen: float = 0.0
     scores: NDArray[np.float32] | None = None
+    """Those of the last face that could be read, steadied."""
+    unreadable: bool = False
+    """Whether the last one could not."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,8 @@ class _Known:
 class Smooth(Stage):
     """Scores steadied over seconds, whatever the frame rate, and a label that changes only with reason.
 
-    Faces without a track pass unchanged. A face that is only predicted keeps the last scores of its track.
+    Faces without a track pass unchanged. A face that is only predicted, or that cannot be read, keeps the last scores
+    of its track; one that cannot be read is uncertain until it can be.
     """
 
     method: Literal["average", "one_euro"] = "one_euro"
@@ -126,24 +130,39 @@ class Smooth(Stage):
     def _look_both_ways(self, track: list[tuple[float, Face]], label: Label) -> None:
         import numpy as np
 
-        while track and track[0][1][PROBABILITIES] is None:
+        while track and _read(track[0][1]) is None:
             track.pop(0)
         if track:
             times = [time for time, _ in track]
-            steadied = rts(times, [face[PROBABILITIES] for _, face in track], self.half_life).astype(np.float32)
+            steadied = rts(times, [_read(face) for _, face in track], self.half_life).astype(np.float32)
+            unreadable = False
             for (time, face), scores in zip(track, steadied, strict=True):
-                face[SMOOTHED], face[EMOTION] = scores, Emotion.of(label.update(time, scores), scores)
+                unreadable = _unreadable(face, unreadable)
+                shown = UNCERTAIN if unreadable else label.update(time, scores)
+                face[SMOOTHED], face[EMOTION] = scores, Emotion.of(shown, scores)
+
+
+def _read(face: Face) -> NDArray[np.float32] | None:
+    """The scores of a face that could be read."""
+    return None if face[UNREADABLE] else face[PROBABILITIES]
+
+
+def _unreadable(face: Face, before: bool) -> bool:
+    """Whether a face cannot be read; of one that was not looked at, whether the last one could not."""
+    return before if face[PROBABILITIES] is None else bool(face[UNREADABLE])
 
 
 def _steady(face: Face, memory: _Memory, time: float) -> None:
     import numpy as np
 
     memory.seen = time
-    if (seen := face[PROBABILITIES]) is not None:
+    memory.unreadable = _unreadable(face, memory.unreadable)
+    if (seen := _read(face)) is not None:
         memory.scores = memory.filter.update(time, seen.astype(np.float64)).astype(np.float32)
     if memory.scores is not None:
         face[SMOOTHED] = memory.scores
-        face[EMOTION] = Emotion.of(memory.label.update(time, memory.scores), memory.scores)
+        label = UNCERTAIN if memory.unreadable else memory.label.update(time, memory.scores)
+        face[EMOTION] = Emotion.of(label, memory.scores)
 
 
 def _without_pictures(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -11,7 +11,7 @@ from fervid.pipeline.frame import FACES, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.roles import Shows
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
+from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, UNREADABLE
 from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.arrangement import Arrangement
@@ -120,5 +120,8 @@ def _rounded(cell: Cell) -> str:
 
 
 def _scores(face: Face) -> list[float]:
+    """What bars show: nothing of a face that cannot be read."""
+    if face[UNREADABLE]:
+        return []
     scores = face[PROBABILITIES] if face[SMOOTHED] is None else face[SMOOTHED]
     return [] if scores is None else scores.tolist()

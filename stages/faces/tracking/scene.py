@@ -59,6 +59,11 @@ class Change(NamedTuple):
         """Whether nobody can have moved far between them."""
         return self.seconds <= SUDDEN
 
+    def still(self, box: Box) -> bool:
+        """Whether nothing changed where a face was: beside slides that change, say. The box is as below."""
+        rows, columns = _place(box)
+        return _alike(self.before[rows, columns], self.now[rows, columns])
+
     def around(self, box: Box) -> bool:
         """Whether another picture is where a face was. The box is in shares of the picture."""
         rows, columns = _place(box)
@@ -114,13 +119,20 @@ def _span(first: float, last: float, length: int) -> slice:
     return slice(begin, max(min(round(middle + half), length), begin + LEAST))
 
 
+def _alike(before: Grey, now: Grey) -> bool:
+    """Whether they differ by less than half of their contrast; then 1 - NCC is below 0.25."""
+    import cv2
+
+    return cv2.norm(before, now) < _deviation(before) / 2 * math.sqrt(before.size)
+
+
 def _another(before: Grey, now: Grey, size: tuple[int, int], limits: tuple[float, float]) -> bool:
     """Whether grey values and edges correlate too little. What has turned flat was switched off, if it is not glare."""
     import cv2
     import numpy as np
 
     contrast = _deviation(before)
-    if contrast < FLAT or cv2.norm(before, now) < contrast / 2 * math.sqrt(before.size):
+    if contrast < FLAT or _alike(before, now):
         return False
     if _deviation(now) < FLAT:
         return contrast > SWITCHED * FLAT and float(now.mean()) < GLARE

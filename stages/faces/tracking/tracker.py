@@ -100,7 +100,8 @@ class Tracker:
         """
         cut = change.cut
         self.searches = 0 if cut else self.searches
-        gone = self.tracks if cut else [track for track in self.tracks if change.around(self._shares(track.motion.box))]
+        places = [(track, self._shares(track.motion.box)) for track in self.tracks]
+        gone = [track for track, box in places if (cut and not change.still(box)) or change.around(box)]
         for track in gone:
             track.cut = True
         if not searched or (cut and change.sudden):
