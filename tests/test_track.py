@@ -203,7 +203,7 @@ def lit(image: np.ndarray, gain: object, more: float = 0) -> np.ndarray:
     "images",
     [
         [lit(room(0), 1, 250 * (n in (7, 8))) for n in range(15)],
-        [lit(room(0), 1 + (n == 7)) for n in range(15)],
+        [lit(room(0), 1 + 0.6 * (n == 7)) for n in range(15)],
         [lit(room(0), 0.2 + 0.8 * (n > 7)) for n in range(15)],
         [lit(room(0), np.linspace(0.5, 1, 640)[:: 1 if n > 7 else -1, None]) for n in range(15)],
         [lit(room(0), abs(n - 7) / 7) for n in range(15)],

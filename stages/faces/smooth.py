@@ -149,7 +149,7 @@ def _read(face: Face) -> NDArray[np.float32] | None:
 
 def _unreadable(face: Face, before: bool) -> bool:
     """Whether a face cannot be read; of one that was not looked at, whether the last one could not."""
-    return before if face[PROBABILITIES] is None else bool(face[UNREADABLE])
+    return before if face[PROBABILITIES] is None else face[UNREADABLE] is True
 
 
 def _steady(face: Face, memory: _Memory, time: float) -> None:

@@ -23,9 +23,12 @@ SHIFT = 2
 """Pixels by which the camera may have moved meanwhile, at that size."""
 ANOTHER = 0.3, 0.6
 """1 - NCC of grey values and of edges: a picture is another one where both are higher."""
-THERE, THERE_LATER = (0.25, 0.45), (0.35, 0.5)
+THERE, THERE_LATER = (0.2, 0.4), (0.35, 0.5)
 """The same of the place of a face: in 0.12 s one person changed it by 0.15 and 0.35 at most, strangers by more than
 THERE; in a second one person by 0.44 and 0.72."""
+EVERYWHERE = 0.32
+"""And half of the pixels change by so much of the contrast at least: for strangers 0.36 and more, for people who walk
+past each other 0.27, as what is behind them stays."""
 AROUND, LEAST = 2.0, 8
 """A face's place is so many times its box, and at least so many pixels of the copy."""
 FLAT = 4.0
@@ -137,6 +140,8 @@ def _another(before: Grey, now: Grey, size: tuple[int, int], limits: tuple[float
     if _deviation(now) < FLAT:
         return contrast > SWITCHED * FLAT and float(now.mean()) < GLARE
     a, b = (cv2.resize(one, size, interpolation=cv2.INTER_AREA).astype(np.float32) for one in (before, now))
+    if float(np.median(cv2.absdiff(a, b))) < EVERYWHERE * float(a.std()):
+        return False
     shown = np.asarray(cv2.max(a, b) < GLARE, np.float32)
     if float(shown.mean()) < SHOWN or 1 - _correlation(a, b, shown) <= limits[0]:
         return False
