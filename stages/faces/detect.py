@@ -22,10 +22,10 @@ class Detect(Stage):
     """MediaPipe's face networks, on a CPU.
 
     Near faces take 1 to 2 ms a frame; where there are none, 4 ms more. `auto` and `far` also look over a larger copy
-    of the picture now and then and follow what they find with close-ups of 0.5 ms a face. A look of `auto` takes 40 ms,
-    once a second while there are faces that only it finds, else every 2, 4, then 8 seconds. One of `far` takes 200 ms
-    at 720p, 500 ms at 1080p and 2 s at 4K, once a second. A picture that stands alone, as from `images`, is looked
-    at as with `far`. Faces that the picture's edge cuts are found by these looks too.
+    of the picture now and then and follow what they find with close-ups of 0.5 ms a face. A look of `auto` takes 60 to
+    90 ms on a busy machine, once a second while there are faces that only it finds, else after 2, 4, then every 8
+    seconds. One of `far` takes 0.3 s at 720p, 0.7 s at 1080p and 3 s at 4K, once a second. A picture that stands
+    alone, as from `images`, is looked at as with `far`. Faces that the picture's edge cuts are found by looks too.
     """
 
     min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
