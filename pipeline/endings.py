@@ -12,7 +12,10 @@ VIDEOS = frozenset(
     )
 )
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+PICTURES = frozenset(
+    f".{ending}"
+    for ending in "avif bmp gif j2k jfif jp2 jpe jpeg jpg jpx pgm png pnm ppm tif tiff webp".split()  # noqa: SIM905
+)
 
 
 def counted(kinds: Iterable[str]) -> str:

@@ -84,6 +84,10 @@ class Source:
     """The open file, of a source that reads one from its beginning to its end."""
     length: int | None = None
     """Frames expected, for progress; an estimate where the container only estimates."""
+    start: float = 0.0
+    """Seconds at which a video of it begins: not 0 for a part, or a clock that begins late."""
+    end: float | None = None
+    """Seconds at which a part ends; None where the input does."""
     reopen: Callable[[], Iterator[Frame]] | None = field(default=None, compare=False)
     """Reads the same frames once more, without faces; None where that is impossible."""
 

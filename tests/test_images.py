@@ -157,3 +157,104 @@ def test_reading_again_gives_the_same_frames_and_counts_nothing_twice(
         np.testing.assert_array_equal(first.image, second.image)
     assert made.lost.damaged == 1
     assert not caplog.text
+
+
+def frames_of(count: int, mode: str = "RGB") -> list[Image.Image]:
+    return [
+        Image.new(mode, (32, 24), 40 * (number + 1) if mode == "L" else (40 * (number + 1),) * 3)
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("name", "count"), [("a.webp", 2), ("a.gif", 3), ("a.png", 4), ("a.tif", 3), ("a.avif", 2)])
+def test_all_pictures_of_an_animation_are_read(tmp_path: Path, name: str, count: int) -> None:
+    first, *others = frames_of(count)
+    timed = {} if name == "a.tif" else {"duration": 250}
+    lossless = {"lossless": True} if name == "a.webp" else {}
+    first.save(tmp_path / name, save_all=True, append_images=others, **timed, **lossless)
+    frames = read(tmp_path / name)
+    assert [round(int(frame.image[5, 5, 0]) / 40) for frame in frames] == list(range(1, count + 1))
+    pace = 0.25 if timed else 1.0
+    assert [frame.time for frame in frames] == pytest.approx([pace * number for number in range(count)])
+    paint(tmp_path / "z.bmp", 9)
+    beside = read(tmp_path)
+    assert [frame.name for frame in beside] == [name] * count + ["z.bmp"]
+    assert [frame.time for frame in beside] == list(range(count + 1))
+
+
+def test_small_copies_and_previews_are_no_pictures_of_their_own(tmp_path: Path) -> None:
+    first, copy = frames_of(2)
+    copy.encoderinfo = {"tiffinfo": {254: 1}}
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[copy])
+    assert len(read(tmp_path / "a.tif")) == 1
+    first.save(tmp_path / "b.jpg", format="MPO", save_all=True, append_images=[copy])
+    assert len(read(tmp_path / "b.jpg")) == 1
+
+
+def test_animations_among_the_cases(cases: Path) -> None:
+    assert len(read(cases / "two.webp")) == 2
+    assert read(cases / "exif6.webp")[0].image.shape == (334, 500, 3)
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.ppm", "a.pgm", "a.jp2", "a.avif", "a.jpx", "a.JPG"])
+def test_less_usual_endings_are_read(tmp_path: Path, name: str) -> None:
+    frames_of(1, "L" if name == "a.pgm" else "RGB")[0].save(tmp_path / name)
+    assert int(read(tmp_path)[0].image[0, 0, 0]) == pytest.approx(40, abs=2)
+
+
+def test_what_else_lies_in_a_folder_is_counted_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(tmp_path / "a.png", 1)
+    for name in ("b.heic", "c.HEIC", "d.mov", ".hidden", "README"):
+        (tmp_path / name).write_bytes(b"no picture")
+    (tmp_path / "more").mkdir()
+    assert len(read(tmp_path)) == 1
+    assert "2 .heic, 1 .mov, 1 folder, 1 without an ending passed over" in caplog.text
+
+
+def test_a_picture_of_a_phone_under_another_name_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(tmp_path / "a.png", 1)
+    (tmp_path / "b.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
+    assert run(tmp_path)[1].lost.damaged == 1
+    assert "b.jpg: is HEIC, which is not read here; save it as JPEG; passed over" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["b.png", "b.jpg", "b.tif", "b.webp", "b.bmp", "b.gif"])
+def test_a_file_that_lies_about_its_size_costs_itself(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for good in ("a.png", "c.png"):
+        paint(tmp_path / good, 1)
+    frames_of(1)[0].save(tmp_path / name)
+    with (tmp_path / name).open("r+b") as file:
+        file.truncate(60 << 30)
+    frames, made = run(tmp_path)
+    assert [frame.name for frame in frames] == ["a.png", "c.png"]
+    assert made.lost.damaged == 1
+    assert f"{name}: its 64.4 GB are more than fervid reads; passed over" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a.eps", "a.pdf", "a.ico"])
+def test_formats_whose_reading_starts_programs_are_not_opened(tmp_path: Path, name: str) -> None:
+    frames_of(1)[0].save(tmp_path / name)
+    (tmp_path / name).rename(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match="none of its 1 pictures can be read"):
+        read(tmp_path)
+
+
+def test_deep_pictures_of_tiff_keep_their_brightness(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.tif"), np.full((4, 4), 90 * 257, np.uint16))
+    cv2.imwrite(str(tmp_path / "b.tif"), np.full((4, 4, 3), 90 * 257, np.uint16))
+    assert {int(frame.image.max()) for frame in read(tmp_path)} == {90}
+
+
+def test_the_run_is_another_one_once_a_picture_of_a_pattern_changes(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paint(tmp_path / folder / "1.png", 1)
+    pattern = str(tmp_path / "*" / "*.png")
+    before = run(pattern)[1].notes["pictures"]
+    assert run(pattern)[1].notes["pictures"] == before
+    paint(tmp_path / "b" / "1.png", 2)
+    after = run(pattern)[1].notes["pictures"]
+    assert before["count"] == after["count"] == 2
+    assert before["sha256"] != after["sha256"]

@@ -52,7 +52,7 @@ def _explained(cls: type[Stage], error: ValidationError) -> list[OptionError]:
     found: dict[str, Any] = {}
     for one in error.errors(include_url=False, include_input=False):
         found.setdefault(str(one["loc"][0]) if one["loc"] else "", one)
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    known = _names(cls)
     meant = {_nearest(name, known) for name, one in found.items() if one["type"] == "unexpected_keyword_argument"}
     return [
         OptionError(name, _explain(cls, name, one["type"], one["msg"]))
@@ -107,7 +107,7 @@ def describe(cls: type[Stage]) -> list[tuple[str, str, str]]:
 
 def values(stage: Stage) -> dict[str, Any]:
     """A stage's options with every default filled in, as plain data without secrets."""
-    dumped = _adapter(type(stage)).dump_python(stage, mode="json")
+    dumped = _adapter(type(stage)).dump_python(stage, mode="json", by_alias=True)
     return {key: redact(value) if isinstance(value, str) else value for key, value in dumped.items()}
 
 
@@ -127,6 +127,15 @@ def _nearest(word: str, known: Sequence[str]) -> str | None:
     return close[0] if close else None
 
 
+def _names(cls: type[Stage]) -> list[str]:
+    return [_written(field.name) for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+
+
+def _written(field: str) -> str:
+    """How a field is called in YAML: `from` is a word of Python, so its field is `from_`."""
+    return field.removesuffix("_")
+
+
 _adapters: dict[type[Stage], TypeAdapter[Stage]] = {}
 
 
@@ -135,7 +144,11 @@ def _adapter(cls: type[Stage]) -> TypeAdapter[Stage]:
         raise OptionError("", "is no dataclass; put @dataclass(frozen=True) under @register")
     if cls not in _adapters:
         config = ConfigDict(
-            extra="forbid", use_attribute_docstrings=True, coerce_numbers_to_str=True, allow_inf_nan=False
+            extra="forbid",
+            use_attribute_docstrings=True,
+            coerce_numbers_to_str=True,
+            allow_inf_nan=False,
+            alias_generator=_written,
         )
         cls.__pydantic_config__ = config
         with _impossible():
@@ -153,8 +166,7 @@ def _impossible() -> Iterator[None]:
 
 def _explain(cls: type[Stage], option: str, kind: str, message: str) -> str:
     if kind == "unexpected_keyword_argument":
-        known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        return f"no option {option!r}{suggest(option, known)}\n{listing(cls)}".rstrip()
+        return f"no option {option!r}{suggest(option, _names(cls))}\n{listing(cls)}".rstrip()
     if kind == "missing":
         meaning = next((text for name, _, text in describe(cls) if name == option), "")
         return f"option {option!r} is missing: {meaning}"

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from fervid.pipeline.errors import InputError
+from annotated_types import Ge, Gt, Le
+
+from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.fact import AGAIN, FRAMES
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.original import Original
-from fervid.pipeline.record import Lost
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.sources.decoding.opening import check, open_video, video_stream
-from fervid.stages.sources.decoding.pixels import SIDE, bgr, square, upright
-from fervid.stages.sources.decoding.reading import Clock, Place, Tally, behind, behind_all_of, decoded
-
-if TYPE_CHECKING:
-    import av
-    import numpy as np
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
-    from numpy.typing import NDArray
-
-log = logging.getLogger(__name__)
-DECLARING = ("matroska", "mov", "flv", "asf")
-"""Containers whose head says how long they are; of others the length is where they end, cut short or not."""
+from fervid.stages.sources.decoding.clock import FASTEST
+from fervid.stages.sources.decoding.losses import report
+from fervid.stages.sources.decoding.opening import check
+from fervid.stages.sources.decoding.part import Shot, seconds
+from fervid.stages.sources.decoding.pixels import SIDE
+from fervid.stages.sources.decoding.reading import Place, Tally
+from fervid.stages.sources.decoding.recording import Choice, Recording
+from fervid.stages.sources.decoding.sizes import Sizes
 
 
 @register("file")
@@ -39,118 +32,103 @@ DECLARING = ("matroska", "mov", "flv", "asf")
 class File(Stage):
     """Frames of a video file, upright, in square pixels, at the times of the container; what is damaged is counted.
 
-    Times grow from frame to frame: where the container puts a picture before the last one, it follows 1 ms behind.
+    Times grow from frame to frame: where the container puts a picture before the last one, it follows 1 ms behind. Of a
+    part, frames keep the numbers and times that they have in the whole file.
     """
 
     path: Annotated[str, Reads()]
     """The video: mp4, mov, mkv, webm, avi, gif, ts and more."""
+    from_: float | str = 0.0
+    """Where to begin: seconds, or a clock time such as 0:02:00. A clock that begins late counts from its beginning."""
+    to: float | str | None = None
+    """Where to end, in the same way; null reads to the end."""
+    sample: Annotated[float, Gt(0)] | None = None
+    """Pictures to take a second, the first at or behind each of the times; null takes all."""
+    track: Annotated[int, Ge(1)] | None = None
+    """Which of several video tracks, from 1; null takes the one that players show."""
+    rate: Annotated[float, Gt(0), Le(FASTEST)] | None = None
+    """Frames a second of a raw stream (.h264), which has no times; null believes its header."""
 
     needs = ()
     gives = (FRAMES, AGAIN)
 
+    def __post_init__(self) -> None:
+        begin, end = _checked("from", self.from_), None if self.to is None else _checked("to", self.to)
+        if end is not None and end <= begin:
+            raise ConfigError(f"option 'to': {self.to} is not behind `from`, {self.from_}")
+
     def run(self, frames: Frames) -> Generator[Frame]:
         path, lost = Path(self.path).absolute(), frames.run.lost
         check(path, self.path)
-        with ExitStack() as stack:
-            original = Original(path)
-            container, stream = _opened(path, self.path, stack)
-            clock, tally = frames.keep(Clock(container, stream)), frames.keep(Tally())
-            place = frames.keep(Place())
-            pictures = decoded(container, stream, tally)
-            place.picture = first = next(pictures, None)
+        original = Original(path)
+        with Recording(path, self.path, self._choice) as recording:
+            clock, tally = frames.keep(recording.clock()), frames.keep(Tally())
+            place, sizes = frames.keep(Place()), frames.keep(Sizes())
+            shots = recording.shots(clock, tally)
+            first = next(shots, None)
             if first is None:
-                raise InputError(f"{self.path}: {_why_nothing(stream, tally)}")
-            source = _describe(container, stream, original, _image(first, stream))
+                raise InputError(f"{self.path}: {_nothing(recording, tally)}")
+            recording.tell()
+            place.picture, source = first.picture, self._source(recording, first, original)
             start = frames.begin(source)
-            if not start:
-                pictures = chain([first], pictures)
-            elif (found := behind(container, stream, clock, tally, place)) is not None:
-                pictures = found
-            else:
-                container, stream = _opened(path, self.path, stack)
-                pictures = behind_all_of(start, container, stream, clock, tally)
+            shots = recording.shots_from(start, clock, tally, place) if start else chain([first], shots)
             frame = None
-            for index, picture in enumerate(pictures, start):
-                frame, place.picture = Frame(index, clock.time(picture), _image(picture, stream), source), picture
+            for shot in shots:
+                frame, place.picture = _frame(shot, recording, source), shot.picture
+                sizes.look(frame, frames.run)
                 lost.damaged = tally.damaged
                 yield frame
             lost.damaged = tally.damaged
             if frame is not None:
-                _report(container, stream, frame, clock, tally, lost)
+                report(recording.container, recording.stream, frame, clock, tally, lost, whole=recording.part.whole)
+
+    @property
+    def _choice(self) -> Choice:
+        end = None if self.to is None else seconds(self.to)
+        return Choice(self.track, self.rate, seconds(self.from_), end, self.sample)
+
+    def _source(self, recording: Recording, first: Shot, original: Original) -> Source:
+        height, width = recording.image(first.picture).shape[:2]
+
+        def again() -> Iterator[Frame]:
+            """The same frames once more; their damage was counted before."""
+            original.check()
+            with Recording(recording.path, self.path, self._choice) as second:
+                for shot in second.shots(second.clock(), Tally()):
+                    yield _frame(shot, second, source)
+
+        source = Source(
+            recording.path.stem,
+            width,
+            height,
+            fps=recording.rate,
+            path=recording.path,
+            original=original,
+            length=recording.length,
+            reopen=again,
+            start=recording.part.due,
+            end=recording.part.end,
+        )
+        return source
 
 
-def _opened(path: Path, name: str, stack: ExitStack) -> tuple[InputContainer, VideoStream]:
-    container = stack.enter_context(open_video(path, name))
-    return container, video_stream(container, name)
+def _checked(option: str, given: float | str) -> float:
+    try:
+        return seconds(given)
+    except ValueError:
+        raise ConfigError(f"option {option!r}: {given!r} is neither seconds nor a clock time such as 0:02:00") from None
 
 
-def _why_nothing(stream: VideoStream, tally: Tally) -> str:
+def _nothing(recording: Recording, tally: Tally) -> str:
+    """Why there is no first picture."""
     if not tally.packets:
         return "ends before its first picture; it was cut short, as by a copy that was broken off"
-    if not stream.codec_context.width:
+    if not recording.part.whole and not tally.damaged:
+        return "none of its pictures lies in the part that `from` and `to` name"
+    if not recording.stream.codec_context.width:
         return f"none of its pictures can be decoded: they are damaged, or larger than {SIDE} x {SIDE}"
     return "none of its pictures can be decoded: all of them are damaged"
 
 
-def _describe(container: InputContainer, stream: VideoStream, original: Original, image: NDArray[np.uint8]) -> Source:
-    rate = stream.average_rate
-    length = stream.frames or None
-    if length is None and container.duration and rate:
-        length = round(container.duration / 1e6 * rate)
-
-    def again() -> Iterator[Frame]:
-        return _again(path, source)
-
-    path, (height, width) = original.path, image.shape[:2]
-    fps = float(rate) if rate else None
-    source = Source(path.stem, width, height, fps=fps, path=path, original=original, length=length, reopen=again)
-    return source
-
-
-def _image(picture: av.VideoFrame, stream: VideoStream) -> NDArray[np.uint8]:
-    return upright(square(bgr(picture), stream.sample_aspect_ratio), picture.rotation)
-
-
-def _again(path: Path, source: Source) -> Iterator[Frame]:
-    """The same frames once more; their damage was counted before."""
-    with ExitStack() as stack:
-        container, stream = _opened(path, str(path), stack)
-        if source.original:
-            source.original.check()
-        clock = Clock(container, stream)
-        for index, picture in enumerate(decoded(container, stream, Tally())):
-            yield Frame(index, clock.time(picture), _image(picture, stream), source)
-
-
-def _report(
-    container: InputContainer, stream: VideoStream, last: Frame, clock: Clock, tally: Tally, lost: Lost
-) -> None:
-    """Say what of the file was lost."""
-    source, read = last.source, last.index + 1
-    of = f"{read} of {stream.frames - tally.hidden}" if stream.frames else str(read)
-    seconds = (container.duration or 0) / 1e6
-    if _ends_early(container, stream, tally):
-        lost.cut = "truncated"
-        log.warning("%s: cut short: %s frames, %.1f of %.1f s", source.name, of, last.time, seconds)
-    if tally.damaged:
-        log.warning("%s: %d damaged packets were passed over; %s frames could be read", source.name, tally.damaged, of)
-    if clock.missing and not tally.damaged and not stream.frames:
-        lost.missing = clock.missing
-        log.warning("%s: its times leave room for %d more frames: lost, or never recorded", source.name, clock.missing)
-    if clock.assumed:
-        log.warning("%s: %d frames have no time that follows the last; it was assumed", source.name, clock.assumed)
-
-
-def _ends_early(container: InputContainer, stream: VideoStream, tally: Tally) -> bool:
-    """True where pictures lack, or the last packet ends a second or more before the end that the head declares.
-
-    AVI counts among its pictures empty packets, "the last one again", that nobody hands out: there the end counts.
-    """
-    if container.format.name == "avi" and stream.average_rate:
-        return tally.end < float((stream.frames - 0.5) / stream.average_rate)
-    if tally.packets < stream.frames:
-        return True
-    if not container.duration or not container.format.name.startswith(DECLARING):
-        return False
-    length = container.duration / 1e6
-    return tally.end - (container.start_time or 0) / 1e6 < length - max(1.0, 0.02 * length)
+def _frame(shot: Shot, recording: Recording, source: Source) -> Frame:
+    return Frame(shot.index, shot.time, recording.image(shot.picture), source)

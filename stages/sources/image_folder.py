@@ -124,7 +124,7 @@ class ImageFolder(Stage):
     def _read(self, path: Path, lost: Lost) -> NDArray[np.uint8] | None:
         import numpy as np
 
-        grey, objection = decode(path, grey=True)
+        grey, objection, _ = decode(path, grey=True)
         if grey is None:
             if self.on_error == "stop":
                 raise InputError(f"{path}: {objection}; remove it, or on_error: skip passes it over")

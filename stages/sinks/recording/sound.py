@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
 from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS, heard
+from fervid.stages.sources.decoding import clock
 
 if TYPE_CHECKING:
     from fervid.pipeline.original import Original
@@ -41,8 +42,8 @@ class Voice(NamedTuple):
 def join(made: Output, run: Run, end: float) -> None:
     """Bring the source's audio streams into a video; all keep their times.
 
-    Of a run that was stopped, only the sound up to `end` seconds is taken. What cannot be joined is left out, with a
-    warning.
+    Of a run that was stopped, only the sound up to `end` seconds is taken, of a part that of the part. What cannot be
+    joined is left out, with a warning.
 
     Raises:
         OutputError: the disk is full.
@@ -54,9 +55,11 @@ def join(made: Output, run: Run, end: float) -> None:
         return
     joined = part.with_name(f"{part.name}.sound")
     temporary.create(joined).close()
-    stopped = {"to": f"{end:.6f}"} if run.lost.cut == "interrupted" else {}
+    source = run.source
+    until = end if run.lost.cut == "interrupted" else None if source.end is None else source.end - source.start
     try:
-        if trouble := _copy(part, sound, voices, joined, path.suffix.lower(), stopped, run.source.original):
+        cut = _cut(part, sound, source.start, until)
+        if trouble := _copy(part, sound, voices, joined, path.suffix.lower(), cut, source.original):
             if FULL in trouble:
                 raise OutputError(f"{path}: cannot be written: {FULL}")
             log.warning("%s: its sound could not be joined, so it has none: %s", path, trouble.splitlines()[-1])
@@ -66,28 +69,55 @@ def join(made: Output, run: Run, end: float) -> None:
         joined.unlink(missing_ok=True)
 
 
+class Cut(NamedTuple):
+    """In ffmpeg's words, what of a sound is taken, and where it is put."""
+
+    video: dict[str, str]
+    sound: dict[str, str]
+    both: dict[str, Any]
+
+
+def _cut(part: Path, sound: Path, start: float, until: float | None) -> Cut:
+    """The sound that belongs to a finished video, which begins at `start` and ends `until` seconds later."""
+    both = {} if until is None else {"to": f"{until:.6f}"}
+    if not start:
+        return Cut({}, {}, {"copyts": None, **both})
+    lead = _began(sound) - start
+    video = {"itsoffset": f"{_began(part):.6f}"}
+    taken = {"itsoffset": f"{lead:.6f}"} if lead > 0 else {"ss": f"{-lead:.6f}"}
+    return Cut(video, taken, {"copypriorss": 0, **both})
+
+
+def _began(path: Path) -> float:
+    """Seconds at which its clock begins."""
+    import av
+
+    with av.open(f"file:{path}", options=LOCAL) as container:
+        return clock.start(container)
+
+
 def _copy(
     video: Path,
     sound: Path,
     voices: Sequence[Voice],
     joined: Path,
     suffix: str,
-    limits: dict[str, str],
+    cut: Cut,
     original: Original | None,
 ) -> str:
     """Run ffmpeg; return what it complained about, if it failed."""
     import ffmpeg
     import imageio_ffmpeg
 
-    options: dict[str, Any] = {"c": "copy", "copyts": None, "format": CONTAINERS[suffix], "loglevel": "error", **limits}
+    options: dict[str, Any] = {"c": "copy", "format": CONTAINERS[suffix], "loglevel": "error", **cut.both}
     if suffix == ".mp4":
         options |= {"movflags": "+faststart", "video_track_timescale": TICKS["h264"]}
     for number, voice in enumerate(voices):
         options |= {f"{key}:a:{number}": value for key, value in voice.options.items()}
-    names = {"video": f"file:{video}", "sound": f"file:{sound}", "joined": f"file:{joined}"}
-    pictures, sounds = ffmpeg.input("video"), ffmpeg.input("sound", **LOCAL)
+    names = {"VIDEO": f"file:{video}", "SOUND": f"file:{sound}", "JOINED": f"file:{joined}"}
+    pictures, sounds = ffmpeg.input("VIDEO", **cut.video), ffmpeg.input("SOUND", **LOCAL, **cut.sound)
     streams = [pictures["v:0"], *(sounds[f"a:{voice.number}"] for voice in voices)]
-    command = ffmpeg.output(*streams, "joined", **options).global_args("-nostdin")
+    command = ffmpeg.output(*streams, "JOINED", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     how["pass_fds"] = [original.number] if original else []

@@ -48,11 +48,3 @@ def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint
     if size[0] * size[1] > MAX_PIXELS:
         return image
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-
-
-def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """Turn as the camera's note says; `rotation` counts degrees against the clock."""
-    import numpy as np
-
-    turns = round(rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

@@ -1,0 +1,78 @@
+"""Which way up a picture is meant to be seen: display matrices of videos and EXIF of pictures, in one form."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+TAG = 0x0112
+"""Of the orientation in EXIF."""
+
+
+class Orientation(NamedTuple):
+    """What to do with a picture as it was stored: mirror it left to right, then turn it."""
+
+    turns: int = 0
+    """Quarter turns against the clock."""
+    mirrored: bool = False
+
+
+AS_STORED = Orientation()
+EXIF = {
+    2: Orientation(0, True),
+    3: Orientation(2),
+    4: Orientation(2, True),
+    5: Orientation(1, True),
+    6: Orientation(3),
+    7: Orientation(3, True),
+    8: Orientation(1),
+}
+"""By the number that EXIF gives them."""
+
+
+def upright(image: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:
+    """The picture as it is meant to be seen, contiguous."""
+    import numpy as np
+
+    if orientation == AS_STORED:
+        return image
+    mirrored = image[:, ::-1] if orientation.mirrored else image
+    return np.ascontiguousarray(np.rot90(mirrored, orientation.turns))
+
+
+def of_video(picture: av.VideoFrame) -> Orientation:
+    """As the matrix that travels with a decoded picture says; PyAV's `rotation` does not tell of mirrors."""
+    import numpy as np
+    from av.sidedata.sidedata import Type
+
+    try:
+        matrix: Any = cast("Any", picture.side_data).get(Type.DISPLAYMATRIX)
+    except ValueError:  # beside it is a kind of data that this PyAV does not know
+        return Orientation(round(picture.rotation / 90) % 4)
+    if matrix is None:
+        return AS_STORED
+    a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, np.int32, 5))
+    return of_matrix(a, b, c, d)
+
+
+def of_matrix(a: int, b: int, c: int, d: int) -> Orientation:
+    """The nearest one to a matrix that moves x, y to a x + c y, b x + d y (ISO/IEC 14496-12, 6.2.2; y grows down)."""
+    area = a * d - b * c
+    if not area:
+        return AS_STORED
+    side = 1 if area > 0 else -1
+    return Orientation(round(-math.atan2(side * b, side * a) / (math.pi / 2)) % 4, area < 0)
+
+
+def of_picture(head: Image) -> Orientation:
+    """As EXIF says, in whatever format the picture is."""
+    try:
+        return EXIF.get(head.getexif().get(TAG, 1), AS_STORED)
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError):  # EXIF that is none
+        return AS_STORED
