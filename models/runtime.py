@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,7 +183,6 @@ def _one_thread() -> Iterator[None]:
 
 def _onnx(blob: bytes, card: Card, path: Path) -> Logits:
     ort = _library("onnxruntime", "", path)
-    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -208,8 +206,6 @@ def _onnx(blob: bytes, card: Card, path: Path) -> Logits:
 
 def _openvino(blob: bytes, card: Card, path: Path) -> Logits:
     """One thread; where the processor has AMX it computes in bfloat16, which moves scores by some thousandths."""
-    # openvino reports its own import to its maker through this module, unless it is not there
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     openvino = _library("openvino", "openvino", path)
     try:
         options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}

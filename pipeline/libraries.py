@@ -1,10 +1,15 @@
-"""Turn a missing library into one line that says how to install it, and keep one from what lies in the folder."""
+"""What fervid asks of the libraries under it: to send nothing and to read nothing that lies in the folder.
+
+Where one is missing, how to install it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +43,25 @@ def out_of_the_folder() -> Iterator[None]:
             yield
         finally:
             os.path.exists = exists
+
+
+SILENT = {"ORT_DISABLE_TELEMETRY": "1"}
+"""What libraries read as they load, to know that they shall not report to their makers."""
+REPORTERS = ("openvino_telemetry",)
+"""Modules that do nothing but report; who would use one does without where it cannot be imported."""
+
+
+def silence() -> None:
+    """Let no library of this process or those that it starts report to its maker, whatever the environment says."""
+    early = "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1"
+    os.environ.update(SILENT)
+    sys.modules.update(dict.fromkeys(REPORTERS))  # type: ignore[arg-type]
+    if early:
+        warnings.warn(
+            "onnxruntime was imported before fervid and may report to its maker; import fervid first, "
+            "or set ORT_DISABLE_TELEMETRY=1",
+            stacklevel=3,
+        )
 
 
 def missing_library(error: ImportError) -> str | None:

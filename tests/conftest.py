@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import fervid  # noqa: F401  before a test imports a library that reports to its maker
+
 os.environ.pop("PYTHONUNBUFFERED", None)  # commands that tests start buffer as in a user's shell
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # and start as fast
 os.environ["TERM"] = "xterm"  # and draw as in a terminal, wherever the suite runs

@@ -1,15 +1,18 @@
-"""A missing library is one line that says how to install it."""
+"""Libraries report to nobody; a missing one is one line that says how to install it."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import types
+import warnings
 
 import pytest
 
 from fervid.pipeline import Pipeline
 from fervid.pipeline.errors import StageError
-from fervid.pipeline.libraries import missing_library
+from fervid.pipeline.libraries import missing_library, silence
 
 
 def test_a_missing_system_library_names_its_package() -> None:
@@ -48,3 +51,13 @@ def test_a_run_ends_with_that_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "demo: the system library libGL.so.1 is missing; install it: sudo apt-get install libgl1 libglib2.0-0"
     )
+
+
+def test_a_library_that_was_loaded_too_early_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    with pytest.warns(UserWarning, match="onnxruntime was imported before fervid and may report to its maker"):
+        silence()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    with warnings.catch_warnings(action="error"):
+        silence()

@@ -112,6 +112,11 @@ def test_every_requirement_is_explained(setup: configparser.ConfigParser) -> Non
     assert explained == {canonicalize_name(requirement.name) for requirement in requirements(setup)}
 
 
+def test_every_requirement_says_what_it_sends() -> None:
+    rows = re.findall(r"^\| `.*\|$", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE)
+    assert [row for row in rows if not re.search(r"nothing.* \| (watched|read)[^|]* \|$", row)] == []
+
+
 def imported(file: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(file.read_text())))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
@@ -148,14 +153,14 @@ def test_import_fervid_gives_what_comes_first_and_loads_nothing_heavy(installed:
         "print(fervid.__version__, fervid.__file__)\n"
         "print({'av', 'click', 'cv2', 'mediapipe', 'numpy', 'onnxruntime', 'rich', 'torch'} & sys.modules.keys())"
     )
-    done = subprocess.run([installed, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([installed, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[0].startswith(f"0.1.0 {installed.parents[1]}"), done.stderr
     assert done.stdout.splitlines()[1] == "set()"
 
 
 def test_what_is_installed_runs_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
     code = "from fervid.pipeline.terminal.cli import main; main()"
-    command = [installed, "-c", code, "run", "demo", "--quiet", "--set", "demo.frames=5"]
+    command = [installed, "-I", "-c", code, "run", "demo", "--quiet", "--set", "demo.frames=5"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["demo.csv", "demo.csv.json", "demo.mp4"]

@@ -9,6 +9,8 @@ All that a stage of one's own needs is in `fervid.pipeline`; these are the names
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fervid.pipeline.libraries import silence
+
 if TYPE_CHECKING:
     from fervid.pipeline import Fact as Fact
     from fervid.pipeline import Pipeline as Pipeline
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = ["Fact", "Pipeline", "Stage", "__version__", "register"]
+
+silence()  # every way into fervid leads through here, before it loads another library
 
 
 def __getattr__(name: str) -> Any:
