@@ -5,41 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-SECRET = re.compile(r"pass|pwd|token|secret|key$", re.IGNORECASE)
-IN_PATH = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[0-9_]*=")
-"""The name of a parameter in the path of a URL, where some cameras take them: /user=admin_password=1234_channel=1."""
-VALUE = re.compile(r"((?!_[A-Za-z]+=)[^&])*")
+from fervid.pipeline.redaction import redact
+
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def redact(text: str) -> str:
-    """Hide what stands before the last @ of a URL, and values of parameters that are named as a secret is."""
-    text = re.sub(r"\S+", _without_secrets, text)
-    return re.sub(r"([?&](\w+)=)[^&\s]*", lambda it: f"{it[1]}***" if SECRET.search(it[2]) else it[0], text)
 
 
 def plain(text: str) -> str:
     """Show characters that would command a terminal, as names of files may hold them, as question marks."""
     return UNSEEN.sub("?", text)
-
-
-def _without_secrets(word: re.Match[str]) -> str:
-    scheme, slashes, rest = word[0].partition("://")
-    if not slashes:
-        return word[0]
-    _, at, place = _hidden(rest).rpartition("@")
-    return f"{scheme}://{'***@' if at else ''}{place}"
-
-
-def _hidden(path: str) -> str:
-    """Without the values of parameters that may be secrets."""
-    parts, done = [], 0
-    for name in IN_PATH.finditer(path):
-        if name.start() >= done and SECRET.search(name[1]):
-            value = VALUE.match(path, name.end())
-            parts.append(f"{path[done : name.end()]}***")
-            done = value.end() if value else name.end()
-    return "".join(parts) + path[done:]
 
 
 def sentence(error: BaseException) -> str:
@@ -81,7 +54,13 @@ class Mistake:
     def plain(self) -> dict[str, str | int | None]:
         """For programs: the message is its first line, without the list of options that may follow."""
         message = redact(self.message.partition("\n")[0])
-        return {"file": self.file, "line": self.line, "stage": self.stage, "option": self.option, "message": message}
+        return {
+            "file": redact(self.file),
+            "line": self.line,
+            "stage": self.stage,
+            "option": self.option,
+            "message": message,
+        }
 
 
 class ConfigError(FervidError):

@@ -27,6 +27,11 @@ PACKAGES = {
 EXTRAS = {"torch": "train", "onnx": "export", "openvino": "openvino", "tensorboard": "tensorboard"}
 """Extras of fervid by the Python module that an import misses."""
 
+SILENT = {"ORT_DISABLE_TELEMETRY": "1"}
+"""What libraries read as they load, to know that they shall not report to their makers."""
+REPORTERS = ("openvino_telemetry",)
+"""Modules that do nothing but report; who would use one does without where it cannot be imported."""
+
 _importing = threading.Lock()
 
 
@@ -43,12 +48,6 @@ def out_of_the_folder() -> Iterator[None]:
             yield
         finally:
             os.path.exists = exists
-
-
-SILENT = {"ORT_DISABLE_TELEMETRY": "1"}
-"""What libraries read as they load, to know that they shall not report to their makers."""
-REPORTERS = ("openvino_telemetry",)
-"""Modules that do nothing but report; who would use one does without where it cannot be imported."""
 
 
 def silence() -> None:

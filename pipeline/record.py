@@ -14,6 +14,7 @@ from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Source
 from fervid.pipeline.output import Output, output, resolve
 from fervid.pipeline.ownership import SIGNED, Record
+from fervid.pipeline.redaction import redacted
 from fervid.pipeline.tally import Tally, number, share
 
 OWN = ("complete", "frames", "labels", "columns", "origin", "input", "config", "resumed", "versions")
@@ -97,7 +98,7 @@ class Run:
         """
         if key in OWN:
             raise ValueError(f"a note {key!r} would hide what the page says under this key; choose another one")
-        self.notes[key] = dict(value)
+        self.notes[key] = redacted(dict(value))
 
     def tell(self, label: str, text: str) -> None:
         """Say something in the summary at the end; what was said under this label before is replaced."""

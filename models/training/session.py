@@ -28,6 +28,7 @@ from fervid.pipeline.errors import ConfigError, ModelError, OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.output import write
 from fervid.pipeline.ownership import regular
+from fervid.pipeline.redaction import redacted
 
 T = TypeVar("T")
 
@@ -138,7 +139,9 @@ class Session:
             learned = learner.learned
             state.restore(learner, self.best)
             learner.history, learner.learned = history, learned
-        card = finish(learner, self.examples, self.validation, self.recipe, self.starts, self.network, self.weights)
+        card = finish(
+            learner, self.examples, self.validation, redacted(self.recipe), self.starts, self.network, self.weights
+        )
         accuracy, faces = card.figures["validation"]["accuracy"], card.figures["validation"]["faces"]
         log.info("after training: accuracy %.2f %% on %d validation faces", 100 * accuracy, faces)
         if faces < FEW:
@@ -163,7 +166,7 @@ class Session:
 
     def _resume(self, learner: Learner) -> None:
         """Take up a stopped training, if it is this one."""
-        mine = {**self.recipe, "data": self.examples.digest(), "validation": self.validation.digest()}
+        mine = redacted(self.recipe) | {"data": self.examples.digest(), "validation": self.validation.digest()}
         kept = self.folder / "recipe.json"
         if self.last.exists():
             theirs = json.loads(kept.read_text() or "{}")

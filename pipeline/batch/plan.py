@@ -15,6 +15,7 @@ from typing import Any
 from fervid.pipeline.batch.inputs import base, find
 from fervid.pipeline.batch.places import places
 from fervid.pipeline.configuration import config, inputs
+from fervid.pipeline.configuration.variables import literal
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.fact import LIVE
 from fervid.pipeline.output import MOMENT
@@ -98,7 +99,7 @@ def plan(
                 title=place.relative_to(out).as_posix(),
                 text=text,
                 origin=str(path),
-                overrides={**settings, key: str(source), **paths},
+                overrides={**settings, **{one: literal(str(to)) for one, to in {key: source, **paths}.items()}},
                 outputs=tuple(made),
                 overwrite=overwrite,
             )

@@ -18,9 +18,10 @@ from typing import Any
 
 from fervid.pipeline.batch.plan import Job
 from fervid.pipeline.configuration import config
-from fervid.pipeline.errors import redact, sentence
+from fervid.pipeline.errors import sentence
 from fervid.pipeline.interpreter import safe_path
 from fervid.pipeline.record import losses
+from fervid.pipeline.redaction import redact
 from fervid.pipeline.run import Pipeline
 from fervid.pipeline.signals import SIGNALS, graceful
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fervid.pipeline.configuration import options
+from fervid.pipeline.configuration import options, variables
 from fervid.pipeline.configuration.document import Node
 from fervid.pipeline.errors import ConfigError, FervidError, Mistake
 from fervid.pipeline.roles import Reads, Writes, option
@@ -82,20 +82,22 @@ def build(entry: Entry) -> Built:
         return Built(entry, mistakes=[_unknown(entry)], unknown=True)
     if cls.run is Stage.run:
         return Built(entry, cls, mistakes=[entry.mistake(f"its class {cls.__name__} has no method `run`")])
-    built = Built(entry, cls)
-    values = dict(entry.options)
+    values, unset = _filled(entry)
+    built = Built(entry, cls, mistakes=[*unset.values()])
     try:
         made = options.build(cls, values)
         made.terms()
+        options.mark(made, {name: value for name, value in entry.options.items() if variables.mentions(value)})
         built.stage = made
-        built.mistakes = list(_nameless(entry, cls))
+        built.mistakes += _nameless(entry, cls)
     except options.OptionError as error:
-        built.mistakes = [entry.mistake(str(one), one.option) for one in error.all]
-        built.mistakes += _of_the_others(entry, cls, {one.option for one in error.all})
+        built.mistakes += [entry.mistake(str(one), one.option) for one in error.all if one.option not in unset]
+        wrong = {one.option for one in error.all}
+        built.mistakes += _of_the_others(entry, cls, {key: one for key, one in values.items() if key not in wrong})
     except FervidError as error:
-        built.mistakes = [_refused(entry, error)]
+        built.mistakes += [_refused(entry, error)]
     except (Exception, SystemExit) as error:
-        built.mistakes = [entry.mistake(f"raised {type(error).__name__}: {error}")]
+        built.mistakes += [entry.mistake(f"raised {type(error).__name__}: {error}")]
     return built
 
 
@@ -105,10 +107,21 @@ def _nameless(entry: Entry, cls: type[Stage]) -> Iterator[Mistake]:
             yield entry.mistake(f"option {found[0]!r}: is empty", found[0])
 
 
-def _of_the_others(entry: Entry, cls: type[Stage], wrong: set[str]) -> list[Mistake]:
+def _filled(entry: Entry) -> tuple[dict[str, Any], dict[str, Mistake]]:
+    """Its options with the values of variables, and what is wrong with those that are left out."""
+    values, unset = {}, {}
+    for name, value in entry.options.items():
+        try:
+            values[name] = variables.fill(value)
+        except variables.UnsetError as error:
+            unset[name] = entry.mistake(f"option {name!r}: {error}", name)
+    return values, unset
+
+
+def _of_the_others(entry: Entry, cls: type[Stage], values: Mapping[str, Any]) -> list[Mistake]:
     """What a stage says of its options once those that are wrong by themselves are left out."""
     try:
-        options.build(cls, {name: value for name, value in entry.options.items() if name not in wrong})
+        options.build(cls, values)
     except options.OptionError:
         return []
     except FervidError as error:

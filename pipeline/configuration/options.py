@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from fervid.pipeline.errors import redact
+from fervid.pipeline.redaction import redacted
 from fervid.pipeline.stage import Stage
 
 _TYPES = {"number": "float", "integer": "int", "string": "text", "boolean": "true | false", "null": "null"}
+WRITTEN = "_written"
 _BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
 
 
@@ -105,10 +106,15 @@ def describe(cls: type[Stage]) -> list[tuple[str, str, str]]:
     ]
 
 
+def mark(stage: Stage, written: Mapping[str, Any]) -> None:
+    """Let a stage's `values` be what was written, where that is not what it was made from."""
+    object.__setattr__(stage, WRITTEN, written)
+
+
 def values(stage: Stage) -> dict[str, Any]:
     """A stage's options with every default filled in, as plain data without secrets."""
     dumped = _adapter(type(stage)).dump_python(stage, mode="json", by_alias=True)
-    return {key: redact(value) if isinstance(value, str) else value for key, value in dumped.items()}
+    return {key: redacted(value) for key, value in {**dumped, **vars(stage).get(WRITTEN, {})}.items()}
 
 
 def resolved(chain: Iterable[Stage]) -> list[dict[str, dict[str, Any]]]:

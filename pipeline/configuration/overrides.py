@@ -9,6 +9,7 @@ from typing import Any
 from fervid.pipeline.configuration import document
 from fervid.pipeline.configuration.entry import Entry, Place
 from fervid.pipeline.configuration.options import suggest
+from fervid.pipeline.configuration.variables import literal
 from fervid.pipeline.errors import ConfigError, Mistake
 
 
@@ -39,7 +40,7 @@ def put(overrides: Mapping[str, Any], entries: Sequence[Entry], origin: str) -> 
             if all(one.readable for one in entries):  # else it may mean the one that cannot be read
                 mistakes += error.mistakes
             continue
-        entry.options[option] = os.fspath(value) if isinstance(value, os.PathLike) else value
+        entry.options[option] = literal(os.fspath(value)) if isinstance(value, os.PathLike) else value
         entry.places[option] = Place(f"--set {key}")
     return mistakes
 

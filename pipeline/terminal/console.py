@@ -13,7 +13,8 @@ from typing import IO, Any, TextIO, cast
 from rich.console import Console
 from rich.text import Text
 
-from fervid.pipeline.errors import plain, redact
+from fervid.pipeline.errors import plain
+from fervid.pipeline.redaction import redact
 
 
 class Stderr(Console):

@@ -19,6 +19,7 @@ from fervid.pipeline.frames import Frames
 from fervid.pipeline.record import Lost, Outage
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
+from fervid.stages.sources.decoding.address import address
 from fervid.stages.sources.decoding.greeting import greet
 from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
 
@@ -50,7 +51,8 @@ class Rtsp(Stage):
     """Frames of a network camera, the newest first; its end is never the end, only a pause until it is back."""
 
     url: Annotated[str, Reads()]
-    """rtsp://user:password@host:port/path; the password appears in no message or output."""
+    """rtsp://user:password@host:port/path; the password appears in no message or output. With ${NAME} in its place, it
+    is taken from the environment and is not seen in lists of processes either."""
     timeout: Annotated[float, Gt(0)] = 4.0
     """Seconds without an answer or a picture until the camera counts as lost."""
     wait: Annotated[float, Gt(0)] | None = 10.0
@@ -60,8 +62,9 @@ class Rtsp(Stage):
     gives = (FRAMES, LIVE)
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in {"rtsp", "rtsps"}:
+        if not self.url.lower().startswith(("rtsp://", "rtsps://")):
             raise ConfigError("option 'url': must begin with rtsp:// or rtsps://")
+        address(self.url)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         import av
@@ -86,7 +89,7 @@ class Rtsp(Stage):
                 reason = _reason(error)
             hopeless = source is None and self._hopeless(reason, monotonic() - began)
             if source is None and (hopeless or not told) and reason not in ANSWERS:
-                reason = greet(self.url, 0.45 * self.timeout) or reason
+                reason = greet(address(self.url), 0.45 * self.timeout) or reason
             if hopeless:
                 raise InputError(f"{self.name} {self._host()}: {reason}") from None
             if not told:
@@ -102,7 +105,7 @@ class Rtsp(Stage):
 
         # FFmpeg waits twice for a silent camera: for the picture, then for an answer to its good-bye.
         patience = 0.45 * self.timeout
-        with av.open(self.url, options=OPTIONS, timeout=(patience, patience)) as container:
+        with av.open(address(self.url), options=OPTIONS, timeout=(patience, patience)) as container:
             stream = next(iter(container.streams.video), None)
             if stream is None or stream.codec_context is None:
                 raise LookupError(ANSWERS[-1])
@@ -124,7 +127,7 @@ class Rtsp(Stage):
         return Source(self._host(), width, height, live=True)
 
     def _host(self) -> str:
-        return urlsplit(self.url).hostname or "camera"
+        return urlsplit(address(self.url)).hostname or "camera"
 
     def _hopeless(self, reason: str, waited: float) -> bool:
         return reason in ANSWERS or (self.wait is not None and waited > self.wait)
