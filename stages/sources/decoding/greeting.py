@@ -43,6 +43,8 @@ def _answer(connection: socket.socket, place: SplitResult) -> str | None:
         answer = connection.recv(16)
     except TimeoutError:
         return "it takes the connection and says nothing"
+    except (BrokenPipeError, ConnectionResetError):
+        answer = b""
     if not answer:
         return "it closes the connection without an answer"
     return None if answer.startswith(b"RTSP/") else "what listens there does not speak RTSP; try another port"
