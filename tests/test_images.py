@@ -174,6 +174,7 @@ def test_all_pictures_of_an_animation_are_read(tmp_path: Path, name: str, count:
     assert [round(int(frame.image[5, 5, 0]) / 40) for frame in frames] == list(range(1, count + 1))
     pace = 0.25 if timed else 1.0
     assert [frame.time for frame in frames] == pytest.approx([pace * number for number in range(count)])
+    assert frames[0].source.length == count
     paint(tmp_path / "z.bmp", 9)
     beside = read(tmp_path)
     assert [frame.name for frame in beside] == [name] * count + ["z.bmp"]
@@ -250,9 +251,9 @@ def test_the_run_is_another_one_once_a_picture_of_a_pattern_changes(tmp_path: Pa
         (tmp_path / folder).mkdir()
         paint(tmp_path / folder / "1.png", 1)
     pattern = str(tmp_path / "*" / "*.png")
-    before = run(pattern)[1].notes["pictures"]
-    assert run(pattern)[1].notes["pictures"] == before
+    before = run(pattern)[1].notes["images"]
+    assert run(pattern)[1].notes["images"] == before
     paint(tmp_path / "b" / "1.png", 2)
-    after = run(pattern)[1].notes["pictures"]
+    after = run(pattern)[1].notes["images"]
     assert before["count"] == after["count"] == 2
     assert before["sha256"] != after["sha256"]

@@ -232,3 +232,12 @@ def test_many_are_one_line_of_the_summary(tmp_path: Path) -> None:
         ["written", f"{tmp_path}/out/*.jpg", "(9", "files)"],
         ["written", f"{tmp_path}/out/photos.jpg.json"],
     ]
+
+
+def test_each_picture_of_an_animation_is_written(tmp_path: Path) -> None:
+    greys = [Image.new("RGB", (64, 48), (grey, grey, grey)) for grey in (40, 200)]
+    greys[0].save(tmp_path / "two.webp", save_all=True, append_images=greys[1:])
+    settings = {"images.path": str(tmp_path / "two.webp"), "pictures.path": str(tmp_path / "out" / "{name}.png")}
+    pipeline = Pipeline.parse("stages:\n- images\n- pictures", settings)
+    list(pipeline)
+    assert len({path for path in pipeline.run.outputs if path.suffix == ".png"}) == 2

@@ -22,7 +22,7 @@ from fervid.pipeline.frames import Frames
 from fervid.pipeline.record import Lost
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
-from fervid.stages.sources.decoding.pictures import decoded
+from fervid.stages.sources.decoding.pictures import count, decoded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class Images(Stage):
 
     def run(self, frames: Frames) -> Generator[Frame]:
         paths = _paths(self.path)
-        frames.run.note("pictures", _listed(paths))
+        frames.run.note("images", _listed(paths))
         folder = (Path(self.path) if Path(self.path).is_dir() else paths[0].parent).absolute()
         name = Path(self.path).stem if Path(self.path).is_file() else folder.name
         pictures = _decoded(paths, frames.run.lost)
@@ -63,7 +63,8 @@ class Images(Stage):
             return self._frames(_decoded(paths), source, alone=len(paths) == 1)
 
         height, width = first.image.shape[:2]
-        source = Source(name, width, height, fps=self.fps, path=folder, length=len(paths), reopen=again)
+        length = count(paths[0]) if Path(self.path).is_file() else len(paths)
+        source = Source(name, width, height, fps=self.fps, path=folder, length=length, reopen=again)
         yield from self._frames(chain([first], pictures), source, alone=len(paths) == 1)
 
     def _frames(self, pictures: Iterable[Picture], source: Source, *, alone: bool) -> Iterator[Frame]:

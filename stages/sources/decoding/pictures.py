@@ -62,6 +62,23 @@ def decoded(path: Path, *, grey: bool = False) -> Iterator[Decoded]:
         yield Decoded(None, _why(path))
 
 
+def count(path: Path) -> int:
+    """How many pictures a file holds; 1 where that cannot be told."""
+    from PIL.Image import DecompressionBombError
+
+    with suppress(DecompressionBombError, *MISTAKES), _opened(path) as head:
+        return len(_pages(head))
+    return 1
+
+
+def _opened(path: Path) -> Image:
+    from PIL import Image
+
+    Image.init()
+    with warnings.catch_warnings(action="ignore"):
+        return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
 def _why(path: Path) -> str:
     """What is the matter with a file that no decoder takes."""
     with suppress(OSError), path.open("rb") as file:
@@ -72,13 +89,10 @@ def _why(path: Path) -> str:
 
 
 def _decoded(path: Path, grey: bool) -> Iterator[Decoded]:
-    from PIL import Image
-
     if (size := path.stat().st_size) > LARGEST:
         yield Decoded(None, f"its {size / 1e9:.1f} GB are more than fervid reads")
         return
-    Image.init()
-    with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as head:
+    with _opened(path) as head:
         width, height = head.size
         if width * height > MAX_PIXELS:
             yield Decoded(None, f"its {width} x {height} pixels are more than fervid reads")
