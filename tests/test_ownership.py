@@ -160,9 +160,9 @@ def test_a_batch_replaces_no_recording_beside_its_inputs(folder: Path) -> None:
 def test_a_table_without_its_page_is_not_done(folder: Path) -> None:
     arguments = ("batch", "in/s.mov", "--out", "out", "--skip-done")
     assert call(*arguments).exit_code == 0
-    assert "1 of 1 inputs are done already" in call(*arguments).stderr
+    assert "1 of 1 input is done already" in call(*arguments).stderr
     (folder / "out" / "s.csv.json").unlink()
-    assert "0 of 1 inputs are done already" in call(*arguments).stderr
+    assert "0 of 1 input is done already" in call(*arguments).stderr
     assert (folder / "out" / "s.csv.json").exists()
 
 
@@ -170,7 +170,7 @@ def test_what_another_input_made_is_not_done(folder: Path) -> None:
     call("batch", "in/s.mov", "--out", "out")
     done = call("batch", "in/s.avi", "--out", "out", "--skip-done")
     assert done.exit_code == 3
-    assert "0 of 1 inputs are done already" in done.stderr
+    assert "0 of 1 input is done already" in done.stderr
 
 
 def test_a_resume_makes_a_table_without_its_page_again(folder: Path) -> None:

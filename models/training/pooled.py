@@ -25,8 +25,8 @@ def pooled(
 
     `said` are logits under each condition; `truth` what each head should have said of the same N faces: N x 7 shares,
     zeros where unknown, and the right index into EMOTIONS, -1 where there is none. What the pool should say is the
-    mean of both heads' shares; the faces as they are weigh as much as all other conditions together. The threshold
-    below which a face is uncertain is the lowest of all conditions, so that the best guesses below it are poor in each.
+    mean of both heads' shares; the faces as they are weigh as much as all other conditions together, for the threshold
+    below which a face is uncertain, too.
     """
     import numpy as np
 
@@ -37,8 +37,11 @@ def pooled(
     mix = np.array([MIX[name] for name in EMOTIONS])
     weights = [1 / 2 if name == "clean" else 1 / 2 / (len(said) - 1) for name in said]
     made = pooling.fit(every, heads, np.concatenate([weight * shares for weight in weights]), mix)
-    scores = (pooling.pool(logits, heads, made) for logits in said.values())
-    poor = min(calibration.uncertain_below(*twice(each, labels, majorities)) for each in scores)
+    seen = [twice(pooling.pool(logits, heads, made), labels, majorities) for logits in said.values()]
+    often = [max(1, len(said) - 1) if name == "clean" else 1 for name in said]
+    pairs = list(zip(seen, often, strict=True))
+    confidence, right = (np.concatenate([np.tile(pair[n], many) for pair, many in pairs]) for n in (0, 1))
+    poor = calibration.uncertain_below(confidence, right)
     made = replace(made, uncertain_below=poor)
     return made, {name: _figures(logits, heads, made, labels, majorities) for name, logits in said.items()}
 
