@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import sysconfig
 import venv
 import zipfile
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -166,15 +168,36 @@ def test_what_is_installed_runs_outside_of_the_checkout(installed: Path, tmp_pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["demo.csv", "demo.csv.json", "demo.mp4"]
 
 
-def test_mypy_is_content_with_a_stage_of_ones_own(installed: Path, tmp_path: Path) -> None:
-    """Strictly, against what is installed."""
+@pytest.fixture
+def plugins(tmp_path: Path) -> list[str]:
+    """Files with stages of one's own: what is scaffolded, and all that CONTRIBUTING shows."""
     write("smiles", tmp_path, "smiles")
     write("large_ones", tmp_path)
     page = (ROOT / "CONTRIBUTING.md").read_text()
-    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "speed.py").write_text(next(block for block in blocks if "@register" in block))
-    files = ["smiles.py", "large_ones.py", "speed.py"]
+    names = ["smiles.py", "large_ones.py"]
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        if name := re.search(r'@register\("(\w+)"\)', block):
+            names.append(f"{name[1]}.py")
+            (tmp_path / names[-1]).write_text(block)
+    assert names[2:] == ["speed.py", "cascade.py", "boxes.py"]
+    return names
+
+
+def said(folder: Path, *command: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "MYPYPATH"}}
+    environment["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"  # else it asks for its newest version
+    run = [sys.executable, "-m", *command]
+    return subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, env=environment).stdout
+
+
+def test_mypy_is_content_with_stages_of_ones_own(installed: Path, plugins: list[str], tmp_path: Path) -> None:
+    """Strictly, against what is installed."""
     options = ["--strict", "--python-executable", str(installed), "--cache-dir", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "mypy", *options, *files]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout == "Success: no issues found in 3 source files\n"
+    assert said(tmp_path, "mypy", *options, *plugins) == "Success: no issues found in 5 source files\n"
+
+
+def test_pyright_is_content_with_stages_of_ones_own(installed: Path, plugins: list[str], tmp_path: Path) -> None:
+    if not find_spec("pyright"):
+        pytest.skip("pyright is not installed")
+    told = said(tmp_path, "pyright", "--pythonpath", str(installed), *plugins)
+    assert told.splitlines()[-1:] == ["0 errors, 0 warnings, 0 informations"], told

@@ -61,6 +61,20 @@ def test_the_stage_with_a_fact_and_a_memory(tmp_path: Path) -> None:
     assert max(speeds) < 10
 
 
+def test_the_detector_and_the_sink(tmp_path: Path) -> None:
+    for block in blocks("CONTRIBUTING.md", "python"):
+        if name := re.search(r'@register\("(cascade|boxes)"\)', block):
+            (tmp_path / f"{name[1]}.py").write_text(block)
+    chain = next(block for block in blocks("CONTRIBUTING.md", "yaml") if "cascade.py" in block)
+    (tmp_path / "a.yaml").write_text(chain)
+    over = {"boxes.path": tmp_path / "boxes.jsonl", "csv.path": tmp_path / "faces.csv"}
+    frames = list(Pipeline.load(tmp_path / "a.yaml", over))
+    lines = [json.loads(line) for line in (tmp_path / "boxes.jsonl").read_text().splitlines()]
+    assert [line["time_s"] for line in lines] == [frame.time for frame in frames]
+    assert sum(len(line["boxes"]) == 1 for line in lines) >= 20
+    assert {row["face_id"] for row in csv.DictReader((tmp_path / "faces.csv").open())} >= {"1"}
+
+
 def test_the_stage_of_ones_own_is_15_lines() -> None:
     code = next(block for block in blocks("README.md", "python") if "@register" in block)
     assert len([line for line in code.splitlines() if line and not line.startswith("#")]) <= 15

@@ -69,7 +69,14 @@ def test_it_rejects_what_would_not_run(schema: dict[str, object], text: str) -> 
         jsonschema.validate(yaml.safe_load(text), schema)
 
 
-@pytest.mark.parametrize("text", ["plugins:\nstages: [demo]", "stages: [{demo: {frames: 3}}, {probe_pass: null}]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plugins:\nstages: [demo]",
+        "stages: [{demo: {frames: '${COUNT}'}}]",
+        "stages: [{demo: {frames: 3}}, {probe_pass: null}]",
+    ],
+)
 def test_it_accepts_what_runs(schema: dict[str, object], text: str) -> None:
     jsonschema.validate(yaml.safe_load(text), schema)
 

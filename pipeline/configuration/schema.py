@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fervid.pipeline.configuration import options
+from fervid.pipeline.configuration.variables import VARIABLE
 from fervid.pipeline.stage import Stage, gain
 
 
@@ -56,10 +57,19 @@ def _stage(cls: type[Stage]) -> dict[str, Any]:
     """The stage's own schema without references, so that it can stand inside the large one."""
     whole = options.schema(cls)
     described: dict[str, Any] = _inlined(whole, whole.pop("$defs", {}))
+    described["properties"] = {name: _or_variable(one) for name, one in described.get("properties", {}).items()}
     described |= {"description": gain(cls), "additionalProperties": False}
     if not described.get("required"):
         described["type"] = ["object", "null"]
     return described
+
+
+def _or_variable(option: dict[str, Any]) -> dict[str, Any]:
+    """What an option takes, or a variable of the environment in its place."""
+    if option.get("type") == "string" and "enum" not in option:
+        return option
+    told = {key: option.pop(key) for key in ("description", "default") if key in option}
+    return {**told, "anyOf": [option, {"type": "string", "pattern": VARIABLE.pattern}]}
 
 
 def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
