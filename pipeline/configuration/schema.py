@@ -68,7 +68,7 @@ def _or_variable(option: dict[str, Any]) -> dict[str, Any]:
     """What an option takes, or a variable of the environment in its place."""
     if option.get("type") == "string" and "enum" not in option:
         return option
-    told = {key: option.pop(key) for key in ("description", "default") if key in option}
+    told: dict[str, Any] = {key: option.pop(key) for key in ("description", "default") if key in option}
     return {**told, "anyOf": [option, {"type": "string", "pattern": VARIABLE.pattern}]}
 
 
