@@ -152,8 +152,8 @@ def _certain(card: Card) -> str:
     assert card.pooled
     return f"""A face is labelled uncertain below a probability of {_percent(card.pooled.uncertain_below)}: the highest
 one for which best guesses below it are right less than two times in five, half of them on faces as they are, half
-under the conditions below, on the validation split. Of the test split {_percent(certain["share"])} lie above it, and of those
-{_percent(certain["accuracy"])} have FER2013's label."""
+under the conditions below, on the validation split. Of the test split {_percent(certain["share"])} lie above it, and
+of those {_percent(certain["accuracy"])} have FER2013's label."""
 
 
 def _conditions(card: Card) -> str:
