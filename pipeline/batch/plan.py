@@ -91,7 +91,7 @@ def plan(
     jobs = []
     for source, place in zip(sources, places(sources, base(given), out, outputs, reads[0]), strict=True):
         made = outputs(place)
-        paths = {one: str(path) for one, (path, _) in zip(templates, made, strict=True)}
+        paths = {key: str(source)} | {one: str(path) for one, (path, _) in zip(templates, made, strict=True)}
         jobs.append(
             Job(
                 path=source,
@@ -99,7 +99,7 @@ def plan(
                 title=place.relative_to(out).as_posix(),
                 text=text,
                 origin=str(path),
-                overrides={**settings, **{one: literal(str(to)) for one, to in {key: source, **paths}.items()}},
+                overrides={**settings, **{one: literal(to) for one, to in paths.items()}},
                 outputs=tuple(made),
                 overwrite=overwrite,
             )
