@@ -43,22 +43,24 @@ def _processor_time() -> float:
 
 class TestStart:
     @pytest.mark.parametrize(
-        ("arguments", "seconds"), [(["--help"], 0.25), (["validate", str(ROOT / "configs" / "file.yaml")], 0.6)]
+        ("arguments", "times"), [(["--help"], 1), (["validate", str(ROOT / "configs" / "file.yaml")], 3)]
     )
-    def test_it_is_quick_and_loads_nothing_heavy(self, arguments: list[str], seconds: float) -> None:
+    def test_it_is_quick_and_loads_nothing_heavy(self, arguments: list[str], times: float) -> None:
         code = (
             "import sys, atexit; from fervid.pipeline.terminal.cli import main\n"
             f"atexit.register(lambda: print('loaded', sorted({set(HEAVY) - {'numpy'}} & sys.modules.keys())))\nmain()"
         )
         for _ in range(3):
             began = _processor_time()
+            subprocess.run([sys.executable, "-c", "import click, yaml, pydantic.dataclasses"], check=True)
+            yardstick, began = _processor_time() - began, _processor_time()
             done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
             spent = _processor_time() - began
             assert done.returncode == 0, done.stderr
             assert done.stdout.endswith("loaded []\n")
-            if spent < seconds:
+            if spent < times * yardstick:
                 return
-        pytest.fail(f"took {spent:.2f} seconds")
+        pytest.fail(f"took {spent:.2f} seconds, {spent / yardstick:.1f} times as long as what it imports")
 
     def test_it_says_its_version(self) -> None:
         assert call("--version").output == f"fervid {metadata.version('fervid')}\n"
