@@ -65,7 +65,7 @@ def cost(expected: Candidate, found: Candidate) -> float:
         return IMPOSSIBLE
     overlap = iou(expected.box, found.box)
     strange = difference(expected.look, found.look)
-    cut = expected.cut or found.cut
+    cut = expected.cut or (found.cut and distance > REACH)
     alike = strange <= (TWIN if cut else ALIKE) and expected.look is not None and found.look is not None
     if cut and not alike:
         return IMPOSSIBLE
