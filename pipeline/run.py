@@ -131,7 +131,7 @@ class Pipeline:
                     frames = stack.enter_context(_closing(self._run(stage, given[-1], number, waits=handed)))
                     if not number:
                         frames = stack.enter_context(_closing(self._watch(frames, given[0], keeper)))
-                        frames = frames if LIVE in stage.terms().gives else _begun(frames)
+                        frames = self._asked(frames if LIVE in stage.terms().gives else _begun(frames))
                     facts += [fact for fact in stage.terms().gives if fact not in facts]
                     handed = self.threads and LIVE in facts and not number
                     if handed:
@@ -186,7 +186,6 @@ class Pipeline:
     def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
         """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
         run, begun, read = self.run, False, 0
-        run.ready = True
         for frame in frames:
             if not begun:
                 begun = True
@@ -202,6 +201,11 @@ class Pipeline:
         run.read = read
         if run.source and run.source.original:
             run.source.original.check()
+
+    def _asked(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Note that frames are asked for: every stage has what it needs."""
+        self.run.ready = True
+        yield from frames
 
     def _begin_with(self, source: Source, keeper: Keeper | None) -> None:
         """Note the input, and refuse outputs that cannot be written before anything is loaded for them."""

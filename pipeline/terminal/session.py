@@ -112,10 +112,11 @@ def _say_how_to_go_on(run: Run, console: Stderr) -> None:
 def _stop(pipeline: Pipeline, console: Stderr) -> bool:
     """Begin the end; True before the first frame, when nothing is lost by an end at once."""
     pipeline.stop()
-    if pipeline.run.source:
+    run = pipeline.run
+    if run.ready and run.source:
         _tell(console, STOPPING)
         return False
-    when = "before the first frame" if pipeline.run.ready else "while models load"
+    when = "before the first frame" if run.ready else "while models load"
     _tell(console, f"stopped {when}; nothing was written")
     return True
 
