@@ -20,7 +20,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy lab/*.py
+	MYPYPATH=lab $(BIN)/mypy lab/*.py
 
 clean:
 	rm -rf $(VENV) .src build *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -317,7 +317,7 @@ def test_a_plugins_network_is_measured_by_the_stages_that_read_videos(tmp_path: 
     path = train(tmp_path)
     stages: list[Any] = [
         {"fer2013": {"path": str(tmp_path / "fer2013.csv"), "split": "validation"}},
-        {"emotions": {"model": str(path)}},
+        {"emotions": {"model": str(path), "head": "labels"}},
         {"evaluate": {"out": str(tmp_path / "out")}},
     ]
     for _ in Pipeline.parse(json.dumps({"plugins": [str(PLUGIN_FILE[0])], "stages": stages})):
@@ -406,7 +406,7 @@ def test_teachers_answer_together_for_a_face_and_its_mirror(tmp_path: Path, tabl
     stopping.set()
     with pytest.raises(Stopped):
         teaching.answers(teachers, faces, watch, stopping)
-    one, other = map(open_classifier, paths)
+    one, other = (open_classifier(path, head="labels") for path in paths)
     views = (faces, faces[:, :, ::-1])
     assert answers["labels"].numpy() == pytest.approx(sum(each(view) for each in (one, other) for view in views) / 4)
     voter = open_classifier(paths[0], head="votes")
