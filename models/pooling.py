@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import calibration
-from fervid.models.card import Calibration, Head, Pool
+from fervid.models.card import HEADS, Answer, Calibration, Head, Pool
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,14 @@ MIX = {
 
 Logits = Mapping[Head, "NDArray[np.floating[Any]]"]
 """N x 7 for each head."""
+
+
+def probabilities(answer: Answer, logits: Logits, heads: Mapping[Head, Calibration], pooled: Pool | None) -> Floats:
+    """Return the N x 7 probabilities of one of a network's answers; `pooled` needs a pool."""
+    if answer == "pooled":
+        assert pooled
+        return pool(logits, heads, pooled)
+    return calibration.softmax(logits[answer], heads[answer].scale, heads[answer].shift)
 
 
 def pool(logits: Logits, heads: Mapping[Head, Calibration], pooled: Pool) -> Floats:
@@ -72,6 +80,6 @@ def _spoken(logits: Logits, heads: Mapping[Head, Calibration]) -> Floats:
     """N x 14 logarithms of the probabilities that both heads give."""
     import numpy as np
 
-    parts = [calibration.softmax(logits[head], heads[head].scale, heads[head].shift) for head in ("labels", "votes")]
+    parts = [probabilities(head, logits, heads, None) for head in HEADS]
     said: Floats = np.log(np.maximum(np.concatenate(parts, 1), 1e-12))
     return said

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fervid.models import calibration, checkpoint, pooling, zoo
+from fervid.models import checkpoint, pooling, zoo
 from fervid.models.card import Answer, Calibration, Card, Head, Pool, load_card
 from fervid.pipeline.errors import ModelError
 
@@ -62,7 +62,9 @@ class Classifier:
         if not len(crops):
             return {head: np.zeros((0, len(self.card.labels)), np.float32) for head in wanted}
         logits = self.head_logits(crops)
-        return {head: self._scores(logits, head).astype(np.float32) for head in wanted}
+        card = self.card
+        made = {answer: pooling.probabilities(answer, logits, card.heads, card.pooled) for answer in wanted}
+        return {answer: scores.astype(np.float32) for answer, scores in made.items()}
 
     def head_logits(self, crops: NDArray[np.uint8]) -> dict[Head, Numbers]:
         """Return the logits of each head, of one crop or more."""
@@ -71,13 +73,6 @@ class Classifier:
         parts = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
         made = zip(*(self.logits(normalised(part, self.card)) for part in parts), strict=True)
         return dict(zip(self.card.heads, map(np.concatenate, made), strict=True))
-
-    def _scores(self, logits: dict[Head, Numbers], head: Answer) -> calibration.Floats:
-        if head == "pooled":
-            assert self.card.pooled
-            return pooling.pool(logits, self.card.heads, self.card.pooled)
-        fitted = self.card.heads[head]
-        return calibration.softmax(logits[head], fitted.scale, fitted.shift)
 
     @property
     def calibration(self) -> Calibration | Pool:

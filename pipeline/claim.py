@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.ownership import Maker, Record, check, is_input, sign
+from fervid.pipeline.ownership import Maker, Record, check, is_input, sign, spare
 
 log = logging.getLogger(__name__)
 KEPT = ".resume"
@@ -42,8 +42,8 @@ def ensure(path: Path, run: Claimant, record: Record) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
-    if run.source and run.source.live and not run.overwrite and (there := _irreplaceable(path)):
-        raise OutputError(f"{there}: is there, and no camera shows it again; move it, or put {{time}} into the name")
+    for name in _recorded(path):
+        spare(name, run)
 
 
 @contextmanager
@@ -94,11 +94,10 @@ def is_kept(path: Path) -> bool:
         return file.read(len(HEAD)) == HEAD
 
 
-def _irreplaceable(path: Path) -> Path | None:
-    """What an earlier run recorded, whole or not."""
+def _recorded(path: Path) -> tuple[Path, ...]:
+    """Where an earlier run may have left what it recorded, whole or not."""
     part = path.with_name(f"{path.name}.part")
-    names = (path, partial(path), *((part,) if part.exists() and part.stat().st_size else ()))
-    return next((name for name in names if name.exists()), None)
+    return path, partial(path), *((part,) if part.exists() and part.stat().st_size else ())
 
 
 def _reason(path: Path, error: OSError) -> str:

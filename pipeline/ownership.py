@@ -151,6 +151,16 @@ def check(path: Path, run: Maker, record: Record) -> None:
             _check_origin(name, record.read(path) or signed(name), origin(run.source))
 
 
+def spare(path: Path, run: Maker) -> None:
+    """Refuse to replace what a camera showed: no other run shows it again.
+
+    Raises:
+        OutputError: that would be.
+    """
+    if run.source and run.source.live and not run.overwrite and path.exists():
+        raise OutputError(f"{path}: is there, and no camera shows it again; move it, or put {{time}} into the name")
+
+
 def is_input(path: Path, source: Source) -> bool:
     """Whether a name is that of the input, or of a link to it."""
     return bool(source.file and source.file.exists() and path.exists() and path.samefile(source.file))

@@ -144,13 +144,16 @@ def _actors(clips: Path | None) -> list[list[Cut]]:
 
 
 def _cuts(path: Path, start: int, which: int) -> list[Cut]:
-    cuts: list[Cut] = []
+    return [_cut(image, box) for image, box in faces_of(path, start, PIECE, which)]
+
+
+def faces_of(path: Path, start: int, count: int, which: int) -> Generator[tuple[Picture, Box]]:
+    """Frames of a clip from `start` on, each with the box of one of its faces, counted from the left."""
     for frame in Pipeline.parse(f"stages:\n- file: {{path: {path}}}\n- detect\n"):
-        if start <= frame.index < start + PIECE:
-            cuts.append(_cut(frame.image, sorted(face.box for face in frame.faces)[which]))
-        if frame.index == start + PIECE:
-            return cuts
-    return cuts
+        if start <= frame.index < start + count:
+            yield frame.image, sorted(face.box for face in frame.faces)[which]
+        if frame.index == start + count:
+            return
 
 
 def _cut(image: Picture, box: Box) -> Cut:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from crowd import HEIGHT, OVERLAP, WIDTH, Picture, _iou
+from crowd import HEIGHT, OVERLAP, WIDTH, Picture, _iou, faces_of
 
 from fervid.pipeline import Frame, Frames, Pipeline, Source
 from fervid.pipeline.frame import Box
@@ -138,19 +138,11 @@ def came(film: list[Seen]) -> int:
 @cache
 def cast(clips: Path) -> list[list[Take]]:
     """Everybody's takes."""
-    people = [_takes(clips / name, start, which) for name, start, which in CLIPS]
+    people = [
+        [Take(image, box) for image, box in faces_of(clips / name, start, TAKES, which)] for name, start, which in CLIPS
+    ]
     (frame,) = Pipeline.parse(f"stages:\n- images: {{path: {clips / GROUP}}}\n- detect\n")
     return people + [[Take(frame.image, face.box)] for face in frame.faces]
-
-
-def _takes(path: Path, start: int, which: int) -> list[Take]:
-    takes: list[Take] = []
-    for frame in Pipeline.parse(f"stages:\n- file: {{path: {path}}}\n- detect\n"):
-        if start <= frame.index < start + TAKES:
-            takes.append(Take(frame.image, sorted(face.box for face in frame.faces)[which]))
-        if frame.index == start + TAKES:
-            break
-    return takes
 
 
 def _take(takes: list[Take], index: int) -> Take:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fervid.models import calibration, pooling
-from fervid.models.card import Calibration, Head, Pool
+from fervid.models.card import Answer, Calibration, Head, Pool
 from fervid.models.evaluation.judged import judged, twice
 from fervid.models.pooling import MIX, Logits
 from fervid.pipeline.frame import EMOTIONS
@@ -35,22 +35,21 @@ def pooled(
     shares = shares / np.maximum(shares.sum(1, keepdims=True), 1e-12)
     every: Logits = {head: np.concatenate([logits[head] for logits in said.values()]) for head in heads}
     mix = np.array([MIX[name] for name in EMOTIONS])
-    weights = [1 / 2 if name == "clean" else 1 / 2 / (len(said) - 1) for name in said]
-    made = pooling.fit(every, heads, np.concatenate([weight * shares for weight in weights]), mix)
-    seen = [twice(pooling.pool(logits, heads, made), labels, majorities) for logits in said.values()]
     often = [max(1, len(said) - 1) if name == "clean" else 1 for name in said]
-    pairs = list(zip(seen, often, strict=True))
-    confidence, right = (np.concatenate([np.tile(pair[n], many) for pair, many in pairs]) for n in (0, 1))
-    poor = calibration.uncertain_below(confidence, right)
-    made = replace(made, uncertain_below=poor)
+    made = pooling.fit(every, heads, np.concatenate([shares * many / sum(often) for many in often]), mix)
+    seen = (twice(pooling.pool(logits, heads, made), labels, majorities) for logits in said.values())
+    pairs = [pair for pair, many in zip(seen, often, strict=True) for _ in range(many)]
+    confidence, right = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    made = replace(made, uncertain_below=calibration.uncertain_below(confidence, right))
     return made, {name: _figures(logits, heads, made, labels, majorities) for name, logits in said.items()}
 
 
 def _figures(
     logits: Logits, heads: Mapping[Head, Calibration], made: Pool, labels: Integers, majorities: Integers
 ) -> dict[str, Any]:
-    rows = {"pooled": judged(pooling.pool(logits, heads, made), made.uncertain_below, labels, majorities)}
-    for head, fitted in heads.items():
-        scores = calibration.softmax(logits[head], fitted.scale, fitted.shift)
-        rows[head] = judged(scores, fitted.uncertain_below, labels, majorities)
-    return rows
+    answers: dict[Answer, float] = {"pooled": made.uncertain_below}
+    answers.update({head: fitted.uncertain_below for head, fitted in heads.items()})
+    return {
+        answer: judged(pooling.probabilities(answer, logits, heads, made), threshold, labels, majorities)
+        for answer, threshold in answers.items()
+    }

@@ -95,23 +95,19 @@ def open_detector(range_: Range, runtime: Runtime, min_score: float, model: Path
         ModelError: the runtime, or a network, is not where it should be.
     """
     name = chosen(runtime)
-    wide = range_ in ("auto", "far")
+    wide, full_score = range_ in ("auto", "far"), max(min_score, FULL_FLOOR)
     with ExitStack() as stack:
         networks = Networks(model) if name == "litert" else None
         if range_ == "far" and not networks:
             raise ModelError(FAR_NEEDS)
         if networks:
-            short, full = _finders(networks, min_score)
+            short: Finder = partial(find, networks.short, least=min_score)
+            full: Finder = _blind if range_ == "short" else partial(find, networks.full(), least=full_score)
         else:
             short = stack.enter_context(short_range(min_score, model)) if range_ != "full" else _blind
             full = stack.enter_context(full_range(min_score)) if range_ != "short" else _blind
         near = _both(short, full) if wide else _only(short if range_ == "short" else full)
         yield Detector(name, near, networks if wide else None, SMALLEST if range_ == "far" else None, min_score)
-
-
-def _finders(networks: Networks, min_score: float) -> tuple[Finder, Finder]:
-    full_score = max(min_score, FULL_FLOOR)
-    return partial(find, networks.short, least=min_score), partial(find, networks.full(), least=full_score)
 
 
 def _both(short: Finder, full: Finder) -> Near:

@@ -14,7 +14,7 @@ from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.naming import folded, harmless
 from fervid.pipeline.output import write
-from fervid.pipeline.ownership import Origin, Record, check, origin, paged
+from fervid.pipeline.ownership import Origin, Record, check, origin, paged, spare
 from fervid.pipeline.provenance import provenance
 from fervid.pipeline.record import Run
 
@@ -68,8 +68,7 @@ def put(frame: Frame, path: Path, quality: int, run: Run) -> None:
         OutputError: it cannot be written, or would replace what must not be replaced.
     """
     check(path, run, MARK)
-    if frame.source.live and not run.overwrite and path.exists():
-        raise OutputError(f"{path}: is there, and no camera shows it again; move it, or put {{time}} into the name")
+    spare(path, run)
     write(path, _encoded(frame, path, quality, origin(frame.source).text))
 
 

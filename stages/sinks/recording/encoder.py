@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Source
 from fervid.stages.sinks.recording.pixels import planes
-from fervid.stages.sources.decoding.opening import FORMATS
+from fervid.stages.sources.decoding.opening import LOCAL
 
 if TYPE_CHECKING:
     import av
@@ -23,7 +23,6 @@ TICKS = {"h264": 360_000, "mpeg4": 60_000}
 exactly; MPEG-4 allows 65,535 at most."""
 LARGEST = {"h264": 16_384, "mpeg4": 8_190}
 """Pixels a side."""
-LOCAL = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 LIMITED, BT709, BT601, RGB = 1, 1, 6, 0
 """Numbers of ISO/IEC 23091-2, and FFmpeg's for the range."""
 

@@ -12,7 +12,8 @@ from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.output import Output
 from fervid.pipeline.record import Run
-from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS, Encoder, Quality
+from fervid.stages.sinks.recording.encoder import CONTAINERS, TICKS, Encoder, Quality
+from fervid.stages.sources.decoding.opening import LOCAL
 
 if TYPE_CHECKING:
     import numpy as np

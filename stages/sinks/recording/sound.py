@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
-from fervid.stages.sinks.recording.encoder import CONTAINERS, LOCAL, TICKS, heard
+from fervid.stages.sinks.recording.encoder import CONTAINERS, TICKS, heard
 from fervid.stages.sources.decoding import clock
+from fervid.stages.sources.decoding.opening import LOCAL
 
 if TYPE_CHECKING:
     from fervid.pipeline.original import Original

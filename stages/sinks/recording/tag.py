@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fervid.pipeline.ownership import Origin, Record
-from fervid.stages.sinks.recording.encoder import LOCAL
+from fervid.stages.sources.decoding.opening import LOCAL
 
 
 def tagged(path: Path) -> Origin | None:

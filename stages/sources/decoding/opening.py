@@ -22,6 +22,8 @@ FORMATS = (
     *("ogg", "ivf", "mxf", "apng", "dv", "yuv4mpegpipe", "nut", "wtv", "gxf", "rm", "nsv", "dhav", *RAW),
 )
 """What is read holds its pictures itself; playlists, which name other files, are not among them."""
+LOCAL = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+"""What FFmpeg is told wherever a file is opened: to open no other, and nothing over a network."""
 BY_NAME = {".mjpeg": "mjpeg", ".mjpg": "mjpeg"}
 """Formats that only the ending tells: the first picture of raw Motion JPEG looks like any JPEG."""
 PHONES = ("heic", "heix", "mif1", "avif", "avis")
@@ -61,9 +63,8 @@ def open_video(path: Path, name: str) -> InputContainer:
     """
     import av
 
-    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
     try:
-        container = av.open(f"file:{path}", format=BY_NAME.get(path.suffix.lower()), options=options)
+        container = av.open(f"file:{path}", format=BY_NAME.get(path.suffix.lower()), options=LOCAL)
     except PermissionError:
         raise InputError(f"{name}: cannot be read: permission denied") from None
     except (av.error.FFmpegError, OSError) as error:
