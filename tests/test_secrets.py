@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from fervid.pipeline import Pipeline
-from fervid.pipeline import redaction as known
+from fervid.pipeline import redaction
 from fervid.pipeline.checkpoint import Wish
 from fervid.pipeline.configuration import config
 from fervid.pipeline.errors import ConfigError
@@ -30,9 +30,8 @@ CHAIN = "stages:\n- demo: {frames: '${COUNT}'}\n- detect\n- csv: {path: 'out/{na
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and nothing known from other tests or left to them."""
+    """A folder of its own, and secrets in the environment."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(known, "_hidden", {})
     for name, value in {"COUNT": "5", "AFTER": "_2041", "PASSWORD": SECRET}.items():
         monkeypatch.setenv(name, value)
 
@@ -172,7 +171,7 @@ def test_a_secret_that_is_known_is_hidden_in_any_text() -> None:
 
 
 def test_a_value_that_is_part_of_another_leaves_nothing_of_it() -> None:
-    known.hide("hunter", "${A}")
-    known.hide("hunter2", "${B}")
-    known.hide("abc", "${C}")
+    redaction.hide("hunter", "${A}")
+    redaction.hide("hunter2", "${B}")
+    redaction.hide("abc", "${C}")
     assert redact("hunter2 hunter abc abcd") == "${B} ${A} ${C} abcd"
