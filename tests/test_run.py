@@ -55,11 +55,11 @@ def test_all_are_closed_last_first_when_the_reader_leaves(events: list[str], thr
 @pytest.mark.parametrize("threads", [True, False])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_all_are_closed_when_a_stage_raises(events: list[str], threads: bool, place: int) -> None:
-    lines = THREE.splitlines(keepends=True)
+    lines, before = THREE.splitlines(keepends=True), threading.enumerate()
     with pytest.raises(StageError):
         list(pipeline("".join([*lines[: place + 1], "- probe_fault\n", *lines[place + 1 :]]), threads=threads))
     assert sorted(events[-3:]) == sorted(CLOSED)
-    assert not [thread for thread in threading.enumerate() if thread.name == "fervid-segment"]
+    assert not set(threading.enumerate()).difference(before)
 
 
 @pytest.mark.parametrize("threads", [True, False])
@@ -156,7 +156,7 @@ def test_a_profile_parts_work_from_waiting() -> None:
     assert 0.19 < work.worked < spent * 0.7
     assert 0.004 < source.start < 0.15
     assert (source.waited, work.waited) == (0, 0)
-    assert last.worked < 0.1
+    assert last.worked < spent * 0.2
     assert spent * 0.8 < last.waited <= spent
 
 
