@@ -12,8 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from fervid.pipeline import Pipeline
-from fervid.pipeline import redaction
+from fervid.pipeline import Pipeline, redaction
 from fervid.pipeline.checkpoint import Wish
 from fervid.pipeline.configuration import config
 from fervid.pipeline.errors import ConfigError
