@@ -60,15 +60,13 @@ class Fact(Generic[T]):
 
     to_cells: Callable[[T], Sequence[Cell]] = field(init=False, repr=False)
     """One cell for each column."""
+    of_faces: bool = field(init=False, repr=False)
+    """Whether it is known of each face, and not of the whole frame."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "to_cells", self.cells or (_alone if len(self.columns) == 1 else _as_it_is))
+        object.__setattr__(self, "of_faces", self.name.partition(".")[0] == "faces")
         named[self.name] = self
-
-    @property
-    def of_faces(self) -> bool:
-        """Whether it is known of each face, and not of the whole frame."""
-        return self.name.partition(".")[0] == "faces"
 
     def read(self, known: Mapping[Fact[Any], Any], _holder: object) -> T | None:
         """The value among what is known of a face or frame."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from fervid.pipeline.fact import Cell, Column, Fact, named
 from fervid.pipeline.original import Original
@@ -29,15 +29,25 @@ Box = tuple[float, float, float, float]
 
 
 class Knowing:
-    """What facts can be known of: `it[FACT]` reads what is known, or None, and `it[FACT] = value` writes it."""
+    """What facts can be known of: `it[FACT]` reads what is known, or None, and `it[FACT] = value` writes it.
+
+    Raises:
+        ValueError: a fact of faces is to be known of a frame, or one of frames of a face.
+    """
 
     __slots__ = ()
+    is_face: ClassVar[bool] = False
     known: dict[Fact[Any], Any]
 
     def __getitem__(self, fact: Fact[T]) -> T | None:
         return fact.read(self.known, self)
 
     def __setitem__(self, fact: Fact[T], value: T) -> None:
+        if fact.of_faces is not self.is_face:
+            raise ValueError(
+                f"a face takes facts whose name begins with 'faces.', a frame all others: {fact.name!r} is known of "
+                f"a {'face' if fact.of_faces else 'frame'}"
+            )
         self.known[fact] = value
 
 
@@ -45,6 +55,7 @@ class Knowing:
 class Face(Knowing):
     """One face in one frame: where it is, and what stages know of it. What no stage has filled in is None, never 0."""
 
+    is_face: ClassVar[bool] = True
     box: Box
     score: float
     """The detector's confidence, 0 to 1; of a predicted face that of its last detection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -16,18 +15,18 @@ from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.checkpoint import Keeper, Wish
 from fervid.pipeline.claim import ensure
 from fervid.pipeline.configuration import config, options, order
-from fervid.pipeline.errors import FervidError, StageError
+from fervid.pipeline.errors import FervidError
 from fervid.pipeline.fact import LIVE, Fact
+from fervid.pipeline.fault import no_frames, raised, watched
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.identity import named
 from fervid.pipeline.kept import Kept
-from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.output import resolve, unknown_placeholder
 from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import Writes, option, written
-from fervid.pipeline.stage import Stage, room
+from fervid.pipeline.stage import Stage, plugin_file
 from fervid.pipeline.tally import Tally, summed_up
 
 log = logging.getLogger(__name__)
@@ -161,7 +160,7 @@ class Pipeline:
         if self.keep == Wish():
             return None
         run.deferred = []
-        if code := {stage.name: sha256(path) for stage in self.stages if (path := _code_of_a_plugin(stage))}:
+        if code := {stage.name: sha256(path) for stage in self.stages if (path := plugin_file(stage))}:
             run.note("plugins", code)
         if files := named(self.stages):
             run.note("files", files)
@@ -173,6 +172,8 @@ class Pipeline:
         if timing and number:
             frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))
         made = stage.run(frames)
+        if not isinstance(made, Generator):
+            raise no_frames(stage, made)
         try:
             with closing(made):
                 out = frames.out_of(made)
@@ -180,8 +181,7 @@ class Pipeline:
         except (FervidError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
-            missing = missing_library(error) if isinstance(error, ImportError) else None
-            raise StageError(f"{stage.name}: {missing or f'raised {type(error).__name__}: {error}'}") from error
+            raise raised(stage, error) from error
 
     def _watch(self, frames: Iterable[Frame], given: Frames, keeper: Keeper | None) -> Generator[Frame]:
         """Stand behind the source: end the stream when the user asks for it, and set the marks at which it is kept."""
@@ -221,7 +221,7 @@ class Pipeline:
 
     def _counted(self, frames: Frames, facts: Sequence[Fact[Any]]) -> Generator[Frame]:
         tally = frames.keep(self.run.tally)
-        for frame in frames:
+        for frame in watched(frames, self.run.facts):
             tally.add(frame, facts)
             yield frame
 
@@ -236,11 +236,6 @@ def _begun(frames: Iterable[Frame]) -> Iterable[Frame]:
         yield from frames
 
     return all_of_them()
-
-
-def _code_of_a_plugin(stage: Stage) -> Path | None:
-    file = sys.modules[type(stage).__module__].__file__
-    return Path(file) if file and room(type(stage)) == "plugins" else None
 
 
 def _name_outputs(run: Run) -> None:

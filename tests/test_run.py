@@ -87,7 +87,7 @@ def test_frames_before_a_fault_come_out(threads: bool) -> None:
 def test_an_error_says_which_stage_and_no_password(kind: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         list(pipeline(f"- probe_source\n- probe_fault: {{kind: {kind}}}\n- probe_apart\n"))
-    assert str(caught.value) == message
+    assert str(caught.value).partition(", /")[0] == message
 
 
 @pytest.mark.parametrize("threads", [True, False])
@@ -156,8 +156,8 @@ def test_a_profile_parts_work_from_waiting() -> None:
     assert 0.19 < work.worked < spent * 0.7
     assert 0.004 < source.start < 0.15
     assert (source.waited, work.waited) == (0, 0)
-    assert last.worked < spent * 0.2
-    assert spent * 0.8 < last.waited <= spent
+    assert last.worked < spent * 0.3
+    assert spent * 0.6 < last.waited <= spent
 
 
 def test_a_profile_parts_start_up_from_work() -> None:

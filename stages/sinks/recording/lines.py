@@ -14,8 +14,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fervid.pipeline.errors import OutputError
-from fervid.pipeline.fact import Column
+from fervid.pipeline.errors import OutputError, StageError
+from fervid.pipeline.fact import Cell, Column
 from fervid.pipeline.table import Part, Table
 
 MARK = "\ufeff"
@@ -107,7 +107,12 @@ def _as_text(columns: Sequence[Column], dialect: Dialect) -> Callable[[Part], st
     numbers = separator.join(f"%.{column.decimals}f" for column in columns)
 
     def text(part: Part) -> str:
-        return separator.join(["" if cell is None else text(cell) for text, cell in zip(each, part or (), strict=True)])
+        try:
+            return separator.join(
+                ["" if cell is None else text(cell) for text, cell in zip(each, part or (), strict=True)]
+            )
+        except (TypeError, ValueError) as error:
+            raise StageError(_unfit(columns, part or (), error)) from error
 
     def text_of_numbers(part: Part) -> str:
         """At once, where all are known and none could round to a zero with a sign."""
@@ -119,6 +124,16 @@ def _as_text(columns: Sequence[Column], dialect: Dialect) -> Callable[[Part], st
 
     quickest = text_of_numbers if all(column.type == "float" for column in columns) else text
     return lambda part: nothing if part is None else quickest(part)
+
+
+def _unfit(columns: Sequence[Column], cells: Sequence[Cell], error: Exception) -> str:
+    """Say which cells do not fit their columns."""
+    if len(cells) != len(columns):
+        return f"columns {', '.join(column.name for column in columns)}: {len(cells)} cells for {len(columns)} columns"
+    for column, cell in zip(columns, cells, strict=True):
+        if column.type == "float" and isinstance(cell, str):
+            return f'column {column.name!r} takes numbers, not {cell!r}; its fact would say type="text"'
+    return f"columns {', '.join(column.name for column in columns)}: {error}"
 
 
 def _text(column: Column, dialect: Dialect) -> Callable[[Any], str]:
