@@ -34,7 +34,7 @@ def provenance(run: Run) -> dict[str, Any]:
             "frames_missing": run.lost.missing,
             "damaged": run.lost.damaged,
             "outages": [
-                {"after_s": round(one.start, 3), "seconds": one.seconds and round(one.seconds, 3)}
+                {"after_s": round(one.start, 3), "seconds": round(one.seconds, 3)}
                 for one in run.lost.outages
             ],
             "cut": run.lost.cut,

@@ -28,8 +28,8 @@ class Outage:
 
     start: float
     """Time of the last frame before it, in seconds."""
-    seconds: float | None = None
-    """Until the next frame; None where there is none."""
+    seconds: float = 0.0
+    """Until the next frame, or until the end of the run."""
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ def losses(run: Run) -> list[str]:
     if lost.damaged:
         sentences.append(f"{number(lost.damaged, 'damaged packet or image', 'damaged packets or images')} passed over")
     if lost.outages:
-        known = sum(outage.seconds or 0 for outage in lost.outages)
+        known = sum(outage.seconds for outage in lost.outages)
         sentences.append(f"{number(len(lost.outages), 'outage')} of the camera, {known:.1f} s in all")
     if lost.dropped:
         part = share(lost.dropped, lost.dropped + frames)

@@ -140,6 +140,16 @@ def test_a_lost_camera_is_said_and_comes_back(
     assert f"1 outage of the camera, {outage.seconds:.1f} s in all" in losses(pipeline.run)
 
 
+def test_an_outage_that_lasts_until_the_end_is_counted_up_to_it(camera: Camera) -> None:
+    pipeline = watch(camera.url(), timeout=1)
+    for number, _ in enumerate(pipeline):
+        if number == 5:
+            camera.stop()
+            threading.Timer(3, pipeline.stop).start()
+    (outage,) = pipeline.run.lost.outages
+    assert 0.5 < outage.seconds < 5
+
+
 def test_a_camera_that_is_not_there_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -47,14 +47,14 @@ class Draw(Stage):
         for frame in frames:
             arrangement.fit(*frame.image.shape[:2])
             faces = sorted(filter(arrangement.shows, frame.faces), key=lambda face: face.box[2] - face.box[0])
-            self._outline(frame, faces, arrangement.size)
+            self._outline(frame, faces, arrangement)
             self._explain(frame, faces[::-1], arrangement, notes)
             yield frame
 
-    def _outline(self, frame: Frame, faces: Sequence[Face], size: int) -> None:
+    def _outline(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement) -> None:
         """Boxes, the nearest face's last."""
         for face in faces:
-            color = of_face(face, self.color)
+            color, size = of_face(face, self.color), arrangement.text(face)
             outline(frame.image, whole(face.box), color, size, dashed=face.status == "predicted")
             if self.keypoints and face.keypoints is not None:
                 dots(frame.image, face.keypoints, color, size)

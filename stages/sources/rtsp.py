@@ -99,6 +99,8 @@ class Rtsp(Stage):
                 if source:
                     losses.outages.append(Outage(lost - began))
             stop.wait(REFUSED_PAUSE if reason in ANSWERS else PAUSE)
+            if source:
+                losses.outages[-1].seconds = monotonic() - lost
 
     def _pictures(self, losses: Lost) -> Iterator[av.VideoFrame]:
         import av
