@@ -33,10 +33,7 @@ def provenance(run: Run) -> dict[str, Any]:
             "frames_dropped": run.lost.dropped,
             "frames_missing": run.lost.missing,
             "damaged": run.lost.damaged,
-            "outages": [
-                {"after_s": round(one.start, 3), "seconds": round(one.seconds, 3)}
-                for one in run.lost.outages
-            ],
+            "outages": [{"after_s": round(one.start, 3), "seconds": round(one.seconds, 3)} for one in run.lost.outages],
             "cut": run.lost.cut,
         },
         "config": run.config,

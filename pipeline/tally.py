@@ -75,6 +75,12 @@ def number(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def pace(count: float, seconds: float) -> str:
+    """`24 a second`, `0.3 a second`."""
+    rate = count / seconds
+    return f"{f'{rate:.1f}'.removesuffix('.0') if rate < 9.95 else f'{rate:.0f}'} a second"
+
+
 def share(part: float, whole: float) -> str:
     """`30%`; what is not nothing is not called 0%, nor all what is not."""
     percent = 100 * part / whole if whole else 0.0

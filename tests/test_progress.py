@@ -41,13 +41,13 @@ def test_names_are_printed_as_they_are() -> None:
     out = console()
     long = f"[red]{'x' * 200}:smile:"
     summary.summary(out, run(Tally(frames=1), long), 2.0)
-    assert text(out) == f"{long}: 1 frame in 2.0 s, 0 a second\n"
+    assert text(out) == f"{long}: 1 frame in 2.0 s, 0.5 a second\n"
 
 
 def test_a_name_cannot_command_the_terminal() -> None:
     out = console()
     summary.summary(out, run(Tally(frames=1), "evil\x1b]0;title\x07\x1b[2J\rm\x9b2J\n"), 2.0)
-    assert text(out) == "evil?]0;title?[2Jm?2J\n: 1 frame in 2.0 s, 0 a second\n"
+    assert text(out) == "evil?]0;title?[2Jm?2J\n: 1 frame in 2.0 s, 0.5 a second\n"
 
 
 def test_a_long_run_is_told_in_minutes() -> None:

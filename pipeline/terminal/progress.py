@@ -15,7 +15,7 @@ from fervid.pipeline.batch.workers import Frames, Message, Result
 from fervid.pipeline.errors import plain
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.record import Run
-from fervid.pipeline.tally import number
+from fervid.pipeline.tally import number, pace
 from fervid.pipeline.terminal.console import Stderr
 
 REFRESH = 0.1  # seconds between two updates of the bar
@@ -74,6 +74,7 @@ def bar(console: Stderr) -> Iterator[Bar]:
         BarColumn(),
         TextColumn("{task.fields[counts]}", markup=False),
         TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
         yield Bar(progress)
@@ -81,7 +82,7 @@ def bar(console: Stderr) -> Iterator[Bar]:
 
 def _counts(frame: Frame, frames: int, rate: float) -> str:
     of = f"/{frame.source.length}" if frame.source.length else ""
-    return f"{frames}{of} frames, {rate:.0f} a second, {number(len(frame.faces), 'face')} now"
+    return f"{frames}{of} frames, {pace(rate, 1)}, {number(len(frame.faces), 'face')} now"
 
 
 @contextmanager
@@ -95,6 +96,7 @@ def batch_bar(console: Stderr, jobs: int) -> Iterator[Callable[[Frames | Result]
         BarColumn(),
         TextColumn("{task.fields[counts]}", markup=False),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
         task = progress.add_task("", total=jobs, counts="")
@@ -107,7 +109,7 @@ def batch_bar(console: Stderr, jobs: int) -> Iterator[Callable[[Frames | Result]
             else:
                 failed += bool(event.error)
                 progress.advance(task)
-            rate = f"{number(frames, 'frame')}, {frames / (perf_counter() - began):.0f} a second"
+            rate = f"{number(frames, 'frame')}, {pace(frames, perf_counter() - began)}"
             progress.update(task, counts=rate + (f", {failed} failed" if failed else ""))
 
         yield show

@@ -15,7 +15,7 @@ from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import FACES
 from fervid.pipeline.record import Run, losses
 from fervid.pipeline.run import Timing
-from fervid.pipeline.tally import Numbers, Tally, number, share, summed_up
+from fervid.pipeline.tally import Numbers, Tally, number, pace, share, summed_up
 from fervid.pipeline.terminal.console import Stderr
 
 COLOURS = {
@@ -38,7 +38,7 @@ def summary(console: Stderr, run: Run, seconds: float) -> None:
     """Print what was read, what was found, what was lost and where the outputs are."""
     assert run.source
     frames = run.tally.frames
-    rate = f", {frames / seconds:.0f} a second" if frames and not run.resumed else ""
+    rate = f", {pace(frames, seconds)}" if frames and not run.resumed else ""
     console.print(Text.assemble((run.source.name, "bold"), f": {number(frames, 'frame')} in {duration(seconds)}{rate}"))
     rows = [*_found(run, bars=console.lively), *((label, Text(text)) for label, text in run.lines.items())]
     rows += [("lost", Text(sentence, style="yellow")) for sentence in losses(run)]
@@ -100,7 +100,7 @@ def finished(console: Stderr, result: Result) -> None:
         what = f"failed: {result.error}" if result.error else "stopped"
         line = Text(f"{result.label}: {what}", style="red" if result.error else "")
     else:
-        rate = f", {result.frames / result.seconds:.0f} a second" if result.seconds else ""
+        rate = f", {pace(result.frames, result.seconds)}" if result.seconds else ""
         line = Text(f"{result.label}: {number(result.frames, 'frame')} in {duration(result.seconds)}{rate}")
     console.print(line)
 
@@ -118,7 +118,7 @@ def batch_summary(console: Stderr, results: Sequence[Result], out: Path, seconds
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{stopped} stopped"] if stopped else []
     frames = sum(result.frames for result in results)
-    rate = f"{number(frames, 'frame')} in {duration(seconds)}, {frames / seconds:.0f} a second"
+    rate = f"{number(frames, 'frame')} in {duration(seconds)}, {pace(frames, seconds)}"
     console.print(Text.assemble((", ".join(counts), "bold"), f": {rate}"))
     if stopped:
         console.print("The same command with --skip-done goes on with what is left.")

@@ -48,7 +48,7 @@ OPTIONS = {
 @register("rtsp")
 @dataclass(frozen=True)
 class Rtsp(Stage):
-    """Frames of a network camera, the newest first; its end is never the end, only a pause until it is back."""
+    """Frames of a network camera, always the newest; its end is never the end, only a pause until it is back."""
 
     url: Annotated[str, Reads()]
     """rtsp://user:password@host:port/path; the password appears in no message or output. With ${NAME} in its place, it
@@ -86,7 +86,7 @@ class Rtsp(Stage):
                     index += 1
                 reason = "the stream ended"
             except (av.error.FFmpegError, OSError, LookupError) as error:
-                reason = _reason(error)
+                reason = _reason(error, login=bool(urlsplit(address(self.url)).username))
             hopeless = source is None and self._hopeless(reason, monotonic() - began)
             if source is None and (hopeless or not told) and reason not in ANSWERS:
                 reason = greet(address(self.url), 0.45 * self.timeout) or reason
@@ -136,6 +136,7 @@ class Rtsp(Stage):
 
 
 ANSWERS = (
+    "it asks for a user and a password, as in rtsp://user:password@host/path (401)",
     "wrong user or password (401)",
     "access forbidden (403)",
     "the camera knows no such stream (404)",
@@ -144,18 +145,18 @@ ANSWERS = (
 """What trying again does not mend."""
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, *, login: bool) -> str:
     """In words, without the URL that the library's message holds."""
     import av
 
     if isinstance(error, LookupError):
         return str(error.args[0])
     if isinstance(error, av.error.HTTPUnauthorizedError):
-        return ANSWERS[0]
+        return ANSWERS[login]
     if isinstance(error, av.error.HTTPForbiddenError):
-        return ANSWERS[1]
-    if isinstance(error, av.error.HTTPNotFoundError):
         return ANSWERS[2]
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return ANSWERS[3]
     if isinstance(error, av.error.ExitError):
         return "no answer in time"
     if isinstance(error, av.error.InvalidDataError):

@@ -34,7 +34,7 @@ BUSY = "gives no picture; it may be in use by another program"
 @register("webcam")
 @dataclass(frozen=True)
 class Webcam(Stage):
-    """Frames of a local camera, the newest first: while later stages are busy, frames are dropped and counted.
+    """Frames of a local camera, always the newest: while later stages are busy, frames are dropped and counted.
 
     Unplugged, it ends the run, and what was written so far is whole.
     """

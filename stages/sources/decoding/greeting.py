@@ -29,6 +29,8 @@ def greet(url: str, patience: float) -> str | None:
         return "no connection in time; is the camera on, and in this network?"
     except ssl.SSLError:
         return "what listens there does not speak TLS; try rtsp:// or another port"
+    except ConnectionRefusedError:
+        return f"nothing listens at port {port}"
     except OSError as error:
         return error.strerror or str(error)
 
