@@ -24,6 +24,7 @@ from fervid.pipeline.errors import ConfigError, FervidError
 from fervid.pipeline.frame import Frame, Source
 from fervid.pipeline.identity import differences, identity
 from fervid.pipeline.output import made, resolve, write
+from fervid.pipeline.provenance import settled
 from fervid.pipeline.record import Run
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,6 @@ def _beside(path: Path) -> dict[str, Any] | None:
     """The page beside a whole output, if one of fervid's is there."""
     try:
         page = json.loads(path.with_name(f"{path.name}.json").read_bytes())
-        return dict(page) if page["complete"] and isinstance(page["config"], list) else None
+        return dict(page) if settled(page) and isinstance(page["config"], list) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -10,11 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from fervid.pipeline.frame import Source
-from fervid.pipeline.record import Run
+from fervid.pipeline.ownership import origin
+from fervid.pipeline.record import Run, losses
 
 PACKAGES = ("fervid", "ai-edge-litert", "av", "mediapipe", "numpy", "onnxruntime", "opencv-python", "torch")
 _hashes: dict[tuple[str, int, int], str] = {}
 """SHA-256 by path, size and time of change."""
+
+
+def standing(run: Run, frames: int, *, whole: bool = True) -> dict[str, Any]:
+    """Whether outputs that hold so many frames are all that there is of the input, and in words what is lost.
+
+    Not `whole` are outputs that the run did not bring to their end.
+    """
+    original = run.source and run.source.original
+    intact = not run.lost.anything and not (original and original.changed)
+    return {"complete": whole and intact, "lost": losses(run, frames)}
+
+
+def settled(page: Mapping[str, Any]) -> bool:
+    """Whether the input holds no more than what a page tells of, so that another run would make the same of it."""
+    return bool(page["complete"] or page["lost"])
 
 
 def provenance(run: Run) -> dict[str, Any]:
@@ -22,6 +39,7 @@ def provenance(run: Run) -> dict[str, Any]:
     source = run.source
     assert source
     return {
+        "origin": json.loads(origin(source).text),
         "input": {
             "name": source.name,
             "sha256": _read(source),

@@ -17,7 +17,7 @@ from fervid.pipeline.ownership import SIGNED, Record
 from fervid.pipeline.redaction import redacted
 from fervid.pipeline.tally import Tally, number, share
 
-OWN = ("complete", "frames", "labels", "columns", "origin", "input", "config", "resumed", "versions")
+OWN = ("complete", "lost", "frames", "labels", "columns", "origin", "input", "config", "resumed", "versions")
 """Keys that the page beside an output has anyway."""
 Progress = Callable[[int, int, str], None]
 
@@ -37,7 +37,7 @@ class Lost:
     """What of the input is not in the outputs."""
 
     damaged: int = 0
-    """Packets or images that could not be decoded and were passed over."""
+    """Packets or images that could not be decoded and were passed over, and pictures that came out with faults."""
     dropped: int = 0
     """Frames of a live source that were replaced by a newer one before they were taken."""
     missing: int = 0
@@ -46,6 +46,11 @@ class Lost:
     """Of a live source."""
     cut: Literal["interrupted", "truncated", "disconnected"] | None = None
     """Why the input ended before its end; None for a whole input."""
+
+    @property
+    def anything(self) -> bool:
+        """Whether a frame is missing, or may be, or is not as it was recorded."""
+        return self != Lost()
 
 
 @dataclass(slots=True)
@@ -125,11 +130,11 @@ class Run:
         return self.lost.cut == "interrupted" and not (self.source and self.source.live)
 
 
-def losses(run: Run) -> list[str]:
-    """Say, one sentence each, what of the input is not in the outputs."""
+def losses(run: Run, frames: int) -> list[str]:
+    """Say, one sentence each, what of the input is not in outputs that hold so many frames."""
     if run.source is None:
         return []
-    lost, frames, length = run.lost, run.tally.frames, run.source.length
+    lost, length = run.lost, run.source.length
     of = f" of about {length}" if length else ""
     sentences = []
     if lost.cut == "interrupted" and frames == run.read:
@@ -137,9 +142,14 @@ def losses(run: Run) -> list[str]:
     elif lost.cut == "interrupted":
         sentences.append(f"stopped after {frames}{of} frames")
     elif lost.cut:
-        sentences.append(f"the input ends early ({lost.cut}): {frames}{of} frames")
+        ends = f"{frames}{of} frames" if of else number(frames, "frame")
+        sentences.append(f"the input ends early ({lost.cut}): {ends}")
     if lost.damaged:
-        sentences.append(f"{number(lost.damaged, 'damaged packet or image', 'damaged packets or images')} passed over")
+        what = number(lost.damaged, "damaged packet or image", "damaged packets or images")
+        sentences.append(f"{what}, passed over or shown with {'its' if lost.damaged == 1 else 'their'} faults")
+    if lost.missing:
+        room = number(lost.missing, "more frame")
+        sentences.append(f"its times leave room for {room}: lost, or never recorded")
     if lost.outages:
         known = sum(outage.seconds for outage in lost.outages)
         sentences.append(f"{number(len(lost.outages), 'outage')} of the camera, {known:.1f} s in all")

@@ -110,7 +110,7 @@ class TestRun:
     def test_losses_are_told(self, tmp_path: Path) -> None:
         done = call("run", written(tmp_path, "- probe_source: {damaged: 3, cut: truncated}\n"))
         assert "  lost      the input ends early (truncated): 10 of about 10 frames\n" in done.stderr
-        assert "  lost      3 damaged packets or images passed over\n" in done.stderr
+        assert "  lost      3 damaged packets or images, passed over or shown with their faults\n" in done.stderr
         assert done.exit_code == 0
 
     def test_a_profile_says_what_each_stage_cost(self, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from fervid.models.reading import Emotion
 from fervid.pipeline import EMOTIONS, FACES, TRACKS, Face, Frame, Frames, Pipeline, Run, Source
 from fervid.pipeline.checkpoint import Wish
 from fervid.pipeline.errors import ConfigError, OutputError
+from fervid.pipeline.record import Lost, Outage
 from fervid.stages.faces.emotions import EMOTION, PROBABILITIES
 from fervid.stages.faces.quality import QUALITY, Measures
 from fervid.stages.faces.smooth import SMOOTHED
@@ -206,8 +208,20 @@ def test_the_page_knows_the_input_and_what_was_lost_of_it(tmp_path: Path) -> Non
     page = json.loads((tmp_path / "a.csv.json").read_text())
     assert page["input"]["sha256"] == hashlib.sha256(b"a video").hexdigest()
     assert (page["complete"], page["input"]["damaged"], page["input"]["cut"]) == (False, 2, "truncated")
+    assert page["lost"] == [
+        "the input ends early (truncated): 1 frame",
+        "2 damaged packets or images, passed over or shown with their faults",
+    ]
     assert page["weights"] == {"sha256": "ab"}
     assert run.outputs == [tmp_path / "a.csv", tmp_path / "a.csv.json"]
+
+
+@pytest.mark.parametrize("lost", [{"damaged": 1}, {"dropped": 1}, {"missing": 1}, {"outages": [Outage(1.0, 2.0)]}])
+def test_what_lacks_frames_is_not_complete(tmp_path: Path, lost: dict[str, Any]) -> None:
+    run = Run(lost=Lost(**lost))
+    write(tmp_path / "a.csv", frame(), run=run)
+    page = json.loads((tmp_path / "a.csv.json").read_text())
+    assert (page["complete"], len(page["lost"])) == (False, 1)
 
 
 def test_a_camera_has_no_end_so_stopping_it_is_a_good_one(tmp_path: Path) -> None:

@@ -149,6 +149,21 @@ def test_what_a_container_loses_without_a_word_is_seen_in_the_times(
     assert f"room for {100 - len(frames)} more frames" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_a_picture_that_comes_out_with_faults_counts_as_damaged(tmp_path: Path, name: str) -> None:
+    """Decoders patch small damage without a word."""
+    clip = footage.make(tmp_path / name, *(("-c:v", "mpeg4") if name == "a.avi" else ("-c:v", "libx264", "-g", "10")))
+    assert run(clip)[1].lost.damaged == 0
+    with av.open(str(clip)) as container:
+        large = max((packet for packet in container.demux(video=0) if packet.size), key=lambda packet: packet.size)
+        place = (large.pos or 0) + large.size // 2
+    blob = bytearray(clip.read_bytes())
+    blob[place : place + 40] = bytes(40)
+    clip.write_bytes(blob)
+    frames, made = run(clip)
+    assert (len(frames), made.lost.damaged > 0) == (50, True)
+
+
 @pytest.mark.parametrize("name", ["a.avi", "a.h264"])
 def test_times_grow_where_the_container_has_none(tmp_path: Path, name: str) -> None:
     clip = footage.make(tmp_path / name, "-c:v", "libx264", "-bf", "3", "-pix_fmt", "yuv420p")

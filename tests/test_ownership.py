@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fervid.pipeline import OutputError, Pipeline, Wish
+from fervid.pipeline.checkpoint import Whole
 from fervid.pipeline.terminal.cli import app
 
 CSV = "- csv: {path: '{name}.csv'}\n"
@@ -171,6 +172,52 @@ def test_what_another_input_made_is_not_done(folder: Path) -> None:
     done = call("batch", "in/s.avi", "--out", "out", "--skip-done")
     assert done.exit_code == 3
     assert "0 of 1 input is done already" in done.stderr
+
+
+def spoil(path: Path) -> None:
+    """Damage a picture in the middle."""
+    blob = bytearray(path.read_bytes())
+    place = blob.find(b"mdat") + 1000
+    blob[place : place + 40] = bytes(40)
+    path.write_bytes(blob)
+
+
+def test_a_damaged_input_is_done_once_and_never_complete(folder: Path) -> None:
+    spoil(folder / "in" / "s.mov")
+    arguments = ("batch", "in/s.mov", "--out", "out", "--skip-done")
+    assert "passed over or shown with" in call(*arguments).stderr
+    page = json.loads((folder / "out" / "s.csv.json").read_text())
+    assert (page["complete"], page["frames"], len(page["lost"])) == (False, 5, 1)
+    assert call(*arguments).stderr == "fervid: 1 of 1 input is done already\n"
+
+
+def test_a_resume_does_not_make_what_a_damaged_input_gave_once_more(folder: Path) -> None:
+    spoil(folder / "in" / "s.mov")
+    run("in/s.mov", CSV)
+    with pytest.raises(Whole, match=r"s\.csv: is whole already"):
+        list(Pipeline.parse(chain("in/s.mov", CSV), keep=Wish(every=1.0, resume=True)))
+
+
+def test_pictures_of_a_damaged_folder_are_done_once(folder: Path) -> None:
+    for name in ("a", "b", "c"):
+        footage.ffmpeg("-i", "in/s.mov", "-frames:v", "1", f"in/{name}.png")
+    Path("in/b.png").write_bytes(Path("in/b.png").read_bytes()[:200])
+    Path("in").rename("photos")
+    Path("p.yaml").write_text("stages: [images: {path: x}, pictures: {path: 'x/{name}.jpg'}]")
+    command = ["batch", "p.yaml", "photos", "--out", "out", "--skip-done"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    told = json.loads(Path("out/photos.jpg.json").read_text())
+    assert (told["complete"], told["pictures"], len(told["lost"])) == (False, 2, 1)
+    assert CliRunner().invoke(app, command).stderr == "fervid: 1 of 1 input is done already\n"
+
+
+def test_an_input_that_was_recorded_anew_is_not_done(folder: Path) -> None:
+    arguments = ("batch", "in/s.mov", "--out", "out", "--skip-done")
+    call(*arguments)
+    footage.make(folder / "in" / "s.mov", size="32x32", seconds=0.2)
+    done = call(*arguments)
+    assert "0 of 1 input is done already" in done.stderr
+    assert "was made from another input" in done.stderr
 
 
 def test_a_resume_makes_a_table_without_its_page_again(folder: Path) -> None:

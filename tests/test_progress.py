@@ -77,13 +77,15 @@ def test_shares_are_sorted_and_drawn_to_their_full_width() -> None:
         ({"cut": "interrupted", "length": 90}, ["stopped after 60 of about 90 frames"]),
         ({"cut": "interrupted", "read": 60}, ["stopped behind the last frame, before all was done"]),
         ({"cut": "truncated"}, ["the input ends early (truncated): 60 frames"]),
-        ({"damaged": 1}, ["1 damaged packet or image passed over"]),
+        ({"damaged": 1}, ["1 damaged packet or image, passed over or shown with its faults"]),
+        ({"missing": 2}, ["its times leave room for 2 more frames: lost, or never recorded"]),
         ({"dropped": 40}, ["40 frames (40%) dropped to keep up with the source"]),
     ],
 )
 def test_losses_are_sentences(known: dict[str, Any], sentences: list[str]) -> None:
     length, read = known.pop("length", None), known.pop("read", None)
-    assert losses(run(Tally(frames=60), length=length, read=read, lost=Lost(**known))) == sentences
+    assert losses(run(Tally(), length=length, read=read, lost=Lost(**known)), 60) == sentences
+    assert Lost(**known).anything == bool(sentences)
 
 
 @pytest.mark.parametrize(

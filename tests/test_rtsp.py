@@ -137,7 +137,7 @@ def test_a_lost_camera_is_said_and_comes_back(
     assert provenance(pipeline.run)["input"]["outages"] == [
         {"after_s": round(outage.start, 3), "seconds": round(outage.seconds, 3)}
     ]
-    assert f"1 outage of the camera, {outage.seconds:.1f} s in all" in losses(pipeline.run)
+    assert f"1 outage of the camera, {outage.seconds:.1f} s in all" in losses(pipeline.run, pipeline.run.tally.frames)
 
 
 def test_an_outage_that_lasts_until_the_end_is_counted_up_to_it(camera: Camera) -> None:

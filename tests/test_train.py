@@ -147,7 +147,7 @@ def test_a_stop_keeps_whole_epochs(tmp_path: Path) -> None:
         if frame.index == 0:
             threading.Thread(target=_stop_after_an_epoch, args=(last, pipeline.run.stopping)).start()
     assert pipeline.run.lost.cut == "interrupted"
-    assert losses(pipeline.run) == ["stopped behind the last frame, before all was done"]
+    assert losses(pipeline.run, pipeline.run.tally.frames) == ["stopped behind the last frame, before all was done"]
     assert not (tmp_path / "run" / "mine.safetensors").exists()
     assert 1 <= (tmp_path / "run" / "epochs.csv").read_text().count("\n") - 1 < QUICK["epochs"]
     assert digest(train(tmp_path, **options)) == digest(whole)

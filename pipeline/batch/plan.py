@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from fervid.pipeline.configuration.variables import literal
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.fact import LIVE
 from fervid.pipeline.output import MOMENT
-from fervid.pipeline.ownership import Record
+from fervid.pipeline.ownership import Origin, Record, page, paged, sampled
+from fervid.pipeline.provenance import settled
 from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.roles import written as template_of
 from fervid.pipeline.stage import Stage
@@ -45,24 +46,40 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether all of its outputs are there, with what belongs to them: only whole ones have their names."""
-        return bool(self.outputs) and all(any(self._whole(*one)) or _all_pictures(one[0]) for one in self.outputs)
+        return bool(self.outputs) and all(any(self._whole(*one)) or any(self._many(one[0])) for one in self.outputs)
 
     def _whole(self, template: Path, record: Record) -> Iterator[bool]:
         """Of each file that may be this output, whether it was made from this input and has what belongs to it."""
-        for name in glob.glob(glob.escape(str(template)).replace("{time}", MOMENT)):
-            path = Path(name)
+        for path in _all(str(template)):
             there = record.origin(path)
-            mine = there.name in (self.path.name, self.path.stem) if there else path.is_dir() or left_over(path)
+            mine = self._is_of_this(there) if there else path.is_dir() or left_over(path)
             yield mine and all(file.exists() for file in record.files(path))
 
+    def _many(self, template: Path) -> Iterator[bool]:
+        """Of each page that tells of many files in place of this output, whether they were made from this input."""
+        for path in _all(f"{template}.json"):
+            output = path.with_suffix("")
+            told, there = page(output), paged(output)
+            with suppress(KeyError):
+                yield bool(there and self._is_of_this(there) and told["pictures"] and settled(told))
 
-def _all_pictures(output: Path) -> bool:
-    """Whether, in place of one file, a page tells of many that are all there."""
-    for page in glob.glob(glob.escape(f"{output}.json").replace("{time}", MOMENT)):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads(Path(page).read_bytes())
-            return bool(told["complete"] and told["pictures"])
-    return False
+    def _is_of_this(self, there: Origin) -> bool:
+        """Of a file its contents tell, of what is read as a part of a folder, or as a whole one, its name."""
+        if there.name == self.path.name and self.path.is_file():
+            return there.digest == self._digest
+        return there.name in (self.path.name, self.path.stem)
+
+    @cached_property
+    def _digest(self) -> str:
+        try:
+            return sampled(self.path)
+        except OSError:
+            return ""
+
+
+def _all(template: str) -> list[Path]:
+    """Files that a template stands for, at whatever time they were begun."""
+    return [Path(name) for name in glob.glob(glob.escape(template).replace("{time}", MOMENT))]
 
 
 def plan(

@@ -185,7 +185,7 @@ def _done(job: Job, lines: _Lines) -> Result:
         )
     run = pipeline.run
     stopped = run.source is None or run.lost.cut == "interrupted"
-    return Result(job.label, None, stopped, frames, perf_counter() - began, losses(run))
+    return Result(job.label, None, stopped, frames, perf_counter() - began, losses(run, frames))
 
 
 def _end_with_parent() -> None:

@@ -41,7 +41,7 @@ def summary(console: Stderr, run: Run, seconds: float) -> None:
     rate = f", {pace(frames, seconds)}" if frames and not run.resumed else ""
     console.print(Text.assemble((run.source.name, "bold"), f": {number(frames, 'frame')} in {duration(seconds)}{rate}"))
     rows = [*_found(run, bars=console.lively), *((label, Text(text)) for label, text in run.lines.items())]
-    rows += [("lost", Text(sentence, style="yellow")) for sentence in losses(run)]
+    rows += [("lost", Text(sentence, style="yellow")) for sentence in losses(run, frames)]
     _print(console, [*rows, *_written(run)])
 
 

@@ -13,7 +13,7 @@ from fervid.pipeline.frame import EMOTIONS, Frame
 from fervid.pipeline.frames import Frames
 from fervid.pipeline.output import Output, write
 from fervid.pipeline.ownership import PAGE
-from fervid.pipeline.provenance import provenance
+from fervid.pipeline.provenance import provenance, standing
 from fervid.pipeline.record import Run
 from fervid.pipeline.roles import Writes
 from fervid.pipeline.stage import Stage, register
@@ -63,15 +63,13 @@ class Csv(Stage):
 def _describe(made: Output, columns: Sequence[Column], run: Run, frames: int) -> None:
     """Lay the page beside the table, under the name that the table took."""
     assert made.final
-    told = provenance(run)
-    unchanged = not (run.source and run.source.original and run.source.original.changed)
+    made_by = provenance(run)
     page = {
-        "complete": made.final == made.path and run.lost.cut is None and unchanged,
+        **standing(run, frames, whole=made.final == made.path),
         "frames": frames,
         "labels": EMOTIONS,
         "columns": {one.name: {"meaning": one.meaning, "unit": one.unit, "type": one.type} for one in columns},
-        "origin": json.loads(made.origin.text),
-        **told,
+        **made_by,
     }
     final = PAGE.files(made.final)[1]
     write(final, (json.dumps(page, indent=2) + "\n").encode())

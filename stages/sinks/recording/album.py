@@ -15,7 +15,7 @@ from fervid.pipeline.frame import Frame
 from fervid.pipeline.naming import folded, harmless
 from fervid.pipeline.output import write
 from fervid.pipeline.ownership import Origin, Record, check, origin, paged, spare
-from fervid.pipeline.provenance import provenance
+from fervid.pipeline.provenance import provenance, standing
 from fervid.pipeline.record import Run
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
@@ -51,9 +51,7 @@ class Album:
 
     def told(self, run: Run) -> str:
         """The page about all of them."""
-        assert run.source
-        made_of = json.loads(origin(run.source).text)
-        page = {"complete": run.lost.cut is None, "pictures": self.count, "origin": made_of, **provenance(run)}
+        page = {**standing(run, self.count), "pictures": self.count, **provenance(run)}
         return json.dumps(page, indent=2) + "\n"
 
 

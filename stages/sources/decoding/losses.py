@@ -30,8 +30,8 @@ def report(
         lost.cut = "truncated"
         log.warning("%s: cut short: %s frames, %.1f of %.1f s", source.name, of, last.time, seconds)
     if tally.damaged:
-        log.warning("%s: %d damaged packets were passed over; %s frames could be read", source.name, tally.damaged, of)
-    if clock.missing and not tally.damaged and not stream.frames:
+        log.warning("%s: %d packets or pictures are damaged; %s frames could be read", source.name, tally.damaged, of)
+    if clock.missing and not stream.frames:
         lost.missing = clock.missing
         log.warning("%s: its times leave room for %d more frames: lost, or never recorded", source.name, clock.missing)
     if clock.assumed:

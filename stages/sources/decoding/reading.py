@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fervid.stages.sources.decoding.clock import Clock
@@ -29,7 +30,7 @@ class Tally:
     hidden: int = 0
     """Packets that an edit hides."""
     damaged: int = 0
-    """Packets that could not be read or decoded."""
+    """Packets that could not be read or decoded, and pictures that came out with faults."""
     end: float = 0.0
     """Seconds at which the last packet ends, sound included."""
     newest: int | None = None
@@ -92,15 +93,13 @@ def decoded(
     """Every picture that can be decoded, in the order of showing; packets up to `after` (in ticks) are not counted."""
     import av
 
-    for packet in _but_a_broken_end(packets(container, stream, tally, after), tally):
+    for packet in chain(_but_a_broken_end(packets(container, stream, tally, after), tally), [None]):
         try:
-            yield from stream.decode(packet)
+            for picture in stream.decode(packet):
+                tally.damaged += picture.is_corrupt
+                yield picture
         except av.error.FFmpegError:
             tally.damaged += 1
-    try:
-        yield from stream.decode(None)
-    except av.error.FFmpegError:
-        tally.damaged += 1
 
 
 def _but_a_broken_end(packets: Iterator[Packet], tally: Tally) -> Iterator[Packet]:
