@@ -13,7 +13,7 @@ from typing import Protocol
 
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
-from fervid.pipeline.ownership import Maker, Record, check, is_input, sign, spare
+from fervid.pipeline.ownership import Maker, Record, apart, check, is_input, sign, spare
 
 log = logging.getLogger(__name__)
 KEPT = ".resume"
@@ -34,9 +34,11 @@ def ensure(path: Path, run: Claimant, record: Record) -> None:
     Raises:
         OutputError: it cannot, or would replace what must not be replaced.
     """
+    assert run.source
     try:
-        for name in (path, partial(path)):
-            check(name, run, record)
+        check(path, run, record)
+        for name in record.files(partial(path)):
+            apart(name, run.source)  # whose it is counts only if this run does not become whole either
         folder = next(one for one in path.absolute().parents if one.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

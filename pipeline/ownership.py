@@ -145,10 +145,19 @@ def check(path: Path, run: Maker, record: Record) -> None:
     """
     assert run.source
     for name in record.files(path):
-        if is_input(name, run.source):
-            raise OutputError(f"{name}: would overwrite the input; write to another name")
-        if regular(name) and not run.overwrite and not run.source.live:
+        if apart(name, run.source) and not run.overwrite and not run.source.live:
             _check_origin(name, record.read(path) or signed(name), origin(run.source))
+
+
+def apart(path: Path, source: Source) -> bool:
+    """Whether an ordinary file is there, which is not the input.
+
+    Raises:
+        OutputError: the input is, or what is no ordinary file.
+    """
+    if is_input(path, source):
+        raise OutputError(f"{path}: would overwrite the input; write to another name")
+    return regular(path)
 
 
 def spare(path: Path, run: Maker) -> None:

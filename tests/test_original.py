@@ -90,6 +90,14 @@ def test_an_input_that_changes_makes_nothing_complete(talk: Path, disturb: Calla
     assert page["complete"] is False
 
 
+def test_it_can_be_run_again_as_the_message_says(talk: Path) -> None:
+    time.sleep(0.02)
+    with pytest.raises(InputError, match="run it again"):
+        disturbed(lambda: os.truncate(talk, talk.stat().st_size + 1))
+    disturbed(lambda: None)
+    assert json.loads(Path("out/a.csv.json").read_text())["complete"] is True
+
+
 def test_what_nothing_keeps_is_told_too(talk: Path) -> None:
     with pytest.raises(InputError, match="was changed while it was read"):
         disturbed(lambda: os.truncate(talk, 900), "")

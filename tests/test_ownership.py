@@ -121,10 +121,21 @@ def test_what_another_input_left_unfinished_stays(folder: Path) -> None:
     pipeline = Pipeline.parse(chain("in/s.mov", CSV))
     next(iter(pipeline))
     assert (folder / "s.partial.csv").exists()
-    with pytest.raises(OutputError, match=r"s\.partial\.csv: was made from another input, s\.mov"):
-        run("in/s.avi", CSV)
-    run("in/s.mov", CSV)
+    run("in/s.avi", CSV)
+    assert (folder / "s.partial.csv").exists()
+    run("in/s.mov", CSV, overwrite=True)
     assert not (folder / "s.partial.csv").exists()
+
+
+def test_what_is_left_unfinished_too_lies_in_its_part(folder: Path) -> None:
+    next(iter(Pipeline.parse(chain("in/s.mov", CSV))))
+    before = Path("s.partial.csv").read_bytes()
+    stopped = Pipeline.parse(f"{chain('in/s.avi', CSV)}threads: false\n")
+    with pytest.raises(OutputError, match=r"s\.mov.*; what there is lies in s\.csv\.part"):
+        for _ in stopped:
+            stopped.stop()
+    assert Path("s.partial.csv").read_bytes() == before
+    assert Path("s.csv.part").read_text().count("\n") == 2
 
 
 def test_what_appears_while_it_is_made_stays(folder: Path) -> None:
