@@ -35,17 +35,33 @@ def ensure(path: Path, run: Claimant, record: Record) -> None:
         OutputError: it cannot, or would replace what must not be replaced.
     """
     assert run.source
-    try:
+    with _told(path):
         check(path, run, record)
         for name in record.files(partial(path)):
             apart(name, run.source)  # whose it is counts only if this run does not become whole either
+    reach(path)
+    for name in _recorded(path):
+        spare(name, run)
+
+
+def reach(path: Path) -> None:
+    """Make sure that a file can be made there, or in a folder that can be.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    with _told(path):
         folder = next(one for one in path.absolute().parents if one.exists())
         if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_reason(path, error)}") from error
-    for name in _recorded(path):
-        spare(name, run)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 VIDEOS = frozenset(
     f".{ending}"
@@ -16,6 +17,11 @@ PICTURES = frozenset(
     f".{ending}"
     for ending in "avif bmp gif j2k jfif jp2 jpe jpeg jpg jpx pgm png pnm ppm tif tiff webp".split()  # noqa: SIM905
 )
+
+
+def ending(path: Path) -> str:
+    """That of a name, for those who count them."""
+    return path.suffix.lower() or "without an ending"
 
 
 def counted(kinds: Iterable[str]) -> str:

@@ -121,7 +121,12 @@ class Run:
 
         Raises:
             OutputError: it cannot be written, or would replace what must not be replaced.
+            RuntimeError: no frame was there yet, and so no input that it could be named after.
         """
+        if self.source is None:
+            raise RuntimeError(
+                "an output is opened behind the first frame, which says what the input is: ask for that first"
+            )
         return output(resolve(template, self, **placeholders), self, record)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 from fervid.pipeline.buffer import hand_over
 from fervid.pipeline.checkpoint import Keeper, Wish
-from fervid.pipeline.claim import ensure
+from fervid.pipeline.claim import ensure, reach
 from fervid.pipeline.configuration import config, options, order
 from fervid.pipeline.errors import FervidError
 from fervid.pipeline.fact import LIVE, Fact
@@ -154,6 +154,8 @@ class Pipeline:
         self.run = Run(
             options.resolved(self.stages), self.title, facts, self._stop, watch=self.watch, overwrite=self.overwrite
         )
+        for template in filter(None, map(written, self.stages)):
+            reach(Path(template))
         return self.run
 
     def _keeper(self, run: Run) -> Keeper | None:

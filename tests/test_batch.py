@@ -171,7 +171,7 @@ def test_what_is_passed_over_is_counted_with_the_reason(folder: Path) -> None:
     (folder / "talks" / "more").symlink_to(folder / "talks" / "p1")
     (folder / "talks" / "round").symlink_to(folder / "talks")
     done = call(folder, SINK, "talks", "--out", "talks/out")
-    kinds = "2 .heic, 1 .mp4 that is no file, 1 .txt, 1 hidden .mp4, 1 without ending"
+    kinds = "2 .heic, 1 .mp4 that is no file, 1 .txt, 1 hidden .mp4, 1 without an ending"
     assert f"fervid: talks: passed over what is no visible file with a video's ending: {kinds}\n" in done.stderr
     linked = "linked folders are passed over; name those that shall be read: talks/more, talks/round"
     assert f"fervid: talks: {linked}\n" in done.stderr

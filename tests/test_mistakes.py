@@ -170,3 +170,13 @@ def test_why_a_run_cannot_be_kept_is_told_in_full_with_its_lines(tmp_path: Path)
     ]
     done = CliRunner().invoke(app, ["run", "webcam", "--resume"])
     assert "webcam: --resume: shows no moment twice" in done.stderr
+
+
+def test_a_key_that_stands_twice_hides_nothing() -> None:
+    text = "stages:\n- file: {path: a.mp4, path: b.mp4}\n- detect: {range: huge}\n- csv: {[x]: 1, path: '{nme}'}\n"
+    assert told(text) == [
+        "2: 'path' stands here twice; remove one",
+        "3: detect: option 'range': input should be 'auto', 'short', 'full' or 'far'",
+        "4: a key must be a plain word",
+        "4: csv: option 'path': {nme}: no placeholder {nme}; there is {name}, {time}",
+    ]

@@ -15,7 +15,7 @@ import footage
 import pytest
 from click.testing import CliRunner
 
-from fervid.pipeline import Frame, Frames, InputError, OutputError, Pipeline, Stage, register
+from fervid.pipeline import FRAMES, LIVE, Frame, Frames, InputError, OutputError, Pipeline, Stage, register
 from fervid.pipeline.terminal.cli import app
 
 BOTH = "- csv: {path: 'out/a.csv'}\n- video: {path: 'out/a.mp4', preset: ultrafast}\n"
@@ -39,6 +39,19 @@ class Load(Stage):
 
     def run(self, frames: Frames) -> Generator[Frame]:
         raise AssertionError("loaded")
+        yield from frames
+
+
+@register("probe_silent")
+@dataclass(frozen=True)
+class Silent(Stage):
+    """A camera that shall not be opened."""
+
+    needs = ()
+    gives = (FRAMES, LIVE)
+
+    def run(self, frames: Frames) -> Generator[Frame]:
+        raise AssertionError("opened")
         yield from frames
 
 
@@ -196,3 +209,10 @@ def test_what_cannot_be_is_refused_before_anything_loads(talk: Path, given: str,
     chain = f"stages:\n- file: {{path: {given}}}\n- probe_load\n- csv: {{path: '{out}'}}\n"
     with pytest.raises((InputError, OutputError), match=message):
         list(Pipeline.parse(chain))
+
+
+@pytest.mark.parametrize("out", ["mine.csv/{name}.csv", "mine.csv/none/{name}_{time}.csv"])
+def test_a_camera_is_not_opened_where_nothing_can_be_written(talk: Path, out: str) -> None:
+    Path("mine.csv").write_text("mine")
+    with pytest.raises(OutputError, match="cannot be written: "):
+        list(Pipeline.parse(f"stages:\n- probe_silent\n- csv: {{path: '{out}'}}\n"))

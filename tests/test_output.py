@@ -192,3 +192,8 @@ def test_a_name_that_is_too_long_is_a_sentence(tmp_path: Path) -> None:
         output(tmp_path / ("a" * 300), run()),
     ):
         raise AssertionError
+
+
+def test_an_output_before_the_first_frame_is_a_sentence() -> None:
+    with pytest.raises(RuntimeError, match="an output is opened behind the first frame"), Run().output("a.csv"):
+        pass

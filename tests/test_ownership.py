@@ -131,9 +131,11 @@ def test_what_is_left_unfinished_too_lies_in_its_part(folder: Path) -> None:
     next(iter(Pipeline.parse(chain("in/s.mov", CSV))))
     before = Path("s.partial.csv").read_bytes()
     stopped = Pipeline.parse(f"{chain('in/s.avi', CSV)}threads: false\n")
+    frames = iter(stopped)
+    next(frames)
+    stopped.stop()
     with pytest.raises(OutputError, match=r"s\.mov.*; what there is lies in s\.csv\.part"):
-        for _ in stopped:
-            stopped.stop()
+        next(frames)
     assert Path("s.partial.csv").read_bytes() == before
     assert Path("s.csv.part").read_text().count("\n") == 2
 

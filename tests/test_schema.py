@@ -90,7 +90,7 @@ def test_it_tells_editors_what_options_mean(schema: dict[str, object]) -> None:
 def test_it_is_written_to_a_file(tmp_path: Path, schema: dict[str, object]) -> None:
     assert call("--out", str(tmp_path / "s.json"), "--plugin", PROBES).output == ""
     assert json.loads((tmp_path / "s.json").read_text()) == schema
-    assert call("--out", str(tmp_path / "none" / "s.json")).exit_code == 5
+    assert call("--out", str(tmp_path / "s.json" / "s.json")).exit_code == 5
 
 
 def test_a_stage_that_cannot_be_described_is_named_and_left_out(tmp_path: Path) -> None:
@@ -106,3 +106,14 @@ def test_a_stage_that_cannot_be_described_is_named_and_left_out(tmp_path: Path) 
     done = subprocess.run([*command[:3], "stages", "show", "odd_one", *command[4:]], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("fervid: odd_one: an option has a type that YAML cannot give: ")
+
+
+def test_it_replaces_no_file_but_a_schema(tmp_path: Path) -> None:
+    mine, link, schema = tmp_path / "mine.json", tmp_path / "link.json", tmp_path / "s.json"
+    mine.write_text("{}")
+    link.symlink_to(mine)
+    for path in (mine, link):
+        refused = call("--out", str(path))
+        assert (refused.exit_code, mine.read_text()) == (5, "{}")
+    assert "mine.json: is there, and is no schema of fervid; choose another name" in call("--out", str(mine)).stderr
+    assert [call("--out", str(schema)).exit_code for _ in range(2)] == [0, 0]

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -328,3 +329,18 @@ def test_a_name_that_is_not_utf8_keeps_its_sound(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     list(Pipeline.parse("stages: [file, video]", {"file.path": str(odd), "video.path": str(out)}))
     assert footage.sound(out) == footage.sound(odd)
+
+
+def test_a_limit_of_file_sizes_is_an_error_when_the_sound_comes(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "in.mkv", "-c:v", "libx264", "-c:a", "pcm_s16le", sound=True, seconds=3)
+    code = """
+import resource, sys
+from fervid import Pipeline
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+list(Pipeline.parse("stages: [file, video]", {"file.path": sys.argv[1], "video.path": sys.argv[2], "video.crf": 51}))
+"""
+    command = [sys.executable, "-c", code, str(clip), str(tmp_path / "out.mkv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "OutputError" in done.stderr
+    assert "out.mkv: cannot be written: File too large" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.partial.mkv"]

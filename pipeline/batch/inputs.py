@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fervid.pipeline.endings import VIDEOS, counted
+from fervid.pipeline.endings import VIDEOS, counted, ending
 from fervid.pipeline.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,10 @@ def _videos(folder: Path, out: Path) -> list[Path]:
 
 def _kind(path: Path) -> str:
     """The ending of a name, and what else keeps the file from being read; of what is hidden, only videos are told."""
-    ending = path.suffix.lower() or "without ending"
+    kind = ending(path)
     if path.name.startswith("."):
-        return f"hidden {ending}" if ending in VIDEOS else ""
-    return ending if path.is_file() else f"{ending} that is no file"
+        return f"hidden {kind}" if kind in VIDEOS else ""
+    return kind if path.is_file() else f"{kind} that is no file"
 
 
 def _locked(error: OSError) -> None:

@@ -135,10 +135,10 @@ def parse(text: str, values: Mapping[str, Any] | None = None, origin: str = "<te
     Raises:
         ConfigError: it is no pipeline at all; other mistakes are told by `Config.build`.
     """
-    root = document.read(text, origin)
+    root, mistakes = document.examine(text, origin)
     if not isinstance(root.value, dict):
         raise ConfigError(Mistake("a pipeline is a mapping with a list of 'stages'", origin, root.line))
-    mistakes = [_unknown(key, node, origin) for key, node in root.value.items() if key not in KEYS]
+    mistakes += [_unknown(key, node, origin) for key, node in root.value.items() if key not in KEYS]
     stages = root.value.get("stages")
     if stages is None and mistakes:
         raise ConfigError(*mistakes)

@@ -35,18 +35,31 @@ class Node:
 def read(text: str, origin: str) -> Node:
     """Parse one YAML document without tags, anchors, aliases or repeated keys.
 
+    Raises:
+        ConfigError: as `examine`, or a key is wrong.
+    """
+    root, mistakes = examine(text, origin)
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return root
+
+
+def examine(text: str, origin: str) -> tuple[Node, list[Mistake]]:
+    """The same, but for keys that are wrong, which are left out and told.
+
     `origin` names the text in messages. What it holds is checked as it streams, before anything is built of it.
 
     Raises:
         ConfigError: too long, too deep, not YAML, or more than plain data.
     """
+    tree = _Tree(origin)
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ConfigError(Mistake(f"longer than {MAX_BYTES // 1_000_000} MB; a pipeline is a short list", origin))
     try:
         root = _Reader(text, origin).get_single_node()
         if root is None:
             raise ConfigError(Mistake("empty; a pipeline has a list of stages", origin))
-        return _convert(root, origin, yaml.SafeLoader(""))
+        return tree.convert(root), tree.mistakes
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context
@@ -89,13 +102,32 @@ class _Reader(yaml.SafeLoader):
         return f"more than {MAX_VALUES} values; a pipeline is a short list" if self._values > MAX_VALUES else ""
 
 
-def _convert(node: yaml.Node, origin: str, scalars: yaml.SafeLoader) -> Node:
-    line = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        return Node(_convert_mapping(node, origin, scalars), line)
-    if isinstance(node, yaml.SequenceNode):
-        return Node([_convert(item, origin, scalars) for item in node.value], line)
-    return Node(_scalar(node, scalars), line)
+class _Tree:
+    """Makes plain data of what was composed, and notes what of it cannot be taken."""
+
+    def __init__(self, origin: str) -> None:
+        self.mistakes: list[Mistake] = []
+        self._origin, self._scalars = origin, yaml.SafeLoader("")
+
+    def convert(self, node: yaml.Node) -> Node:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            return Node(self._mapping(node), line)
+        if isinstance(node, yaml.SequenceNode):
+            return Node([self.convert(item) for item in node.value], line)
+        return Node(_scalar(node, self._scalars), line)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                self.mistakes.append(Mistake("a key must be a plain word", self._origin, line))
+            elif key.value in found:
+                self.mistakes.append(Mistake(f"{key.value!r} stands here twice; remove one", self._origin, line))
+            else:
+                found[key.value] = replace(self.convert(value), line=line)
+        return found
 
 
 def _scalar(node: yaml.Node, scalars: yaml.SafeLoader) -> Any:
@@ -105,15 +137,3 @@ def _scalar(node: yaml.Node, scalars: yaml.SafeLoader) -> Any:
     value = scalars.construct_object(node)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return node.value if number and str(value) != node.value else value
-
-
-def _convert_mapping(node: yaml.MappingNode, origin: str, scalars: yaml.SafeLoader) -> dict[str, Node]:
-    found: dict[str, Node] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-            raise ConfigError(Mistake("a key must be a plain word", origin, line))
-        if key.value in found:
-            raise ConfigError(Mistake(f"{key.value!r} stands here twice; remove one", origin, line))
-        found[key.value] = replace(_convert(value, origin, scalars), line=line)
-    return found

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from fervid.pipeline.configuration import options
 from fervid.pipeline.configuration.variables import VARIABLE
+from fervid.pipeline.errors import OutputError
+from fervid.pipeline.output import write
+from fervid.pipeline.ownership import regular
 from fervid.pipeline.stage import Stage, gain
+
+TITLE = "A fervid pipeline"
+HEAD = 1000
+"""Bytes among which it stands."""
 
 
 def schema(classes: Iterable[type[Stage]], tell: Callable[[str], None]) -> dict[str, Any]:
@@ -21,7 +29,7 @@ def schema(classes: Iterable[type[Stage]], tell: Callable[[str], None]) -> dict[
     bare = [name for name, described in stages.items() if not described.get("required")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A fervid pipeline",
+        "title": TITLE,
         "type": "object",
         "additionalProperties": False,
         "required": ["stages"],
@@ -51,6 +59,22 @@ def schema(classes: Iterable[type[Stage]], tell: Callable[[str], None]) -> dict[
             },
         },
     }
+
+
+def save(text: str, path: Path) -> None:
+    """Write a schema, in place of an earlier one or of nothing.
+
+    Raises:
+        OutputError: something else is there, or nothing can be written.
+    """
+    try:
+        if regular(path):
+            with path.open("rb") as file:
+                if TITLE.encode() not in file.read(HEAD):
+                    raise OutputError(f"{path}: is there, and is no schema of fervid; choose another name")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    write(path, text.encode())
 
 
 def _stage(cls: type[Stage]) -> dict[str, Any]:

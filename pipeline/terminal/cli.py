@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.exceptions import Exit
 
-from fervid.pipeline.errors import ConfigError, FervidError, OutputError, StageError, plain, sentence
+from fervid.pipeline.errors import ConfigError, FervidError, StageError, plain, sentence
 
 EPILOG = """
 Exit codes: 0 done, 1 an unknown fault, 2 the command or the YAML, 3 some inputs of a batch, 4 the input,
@@ -312,6 +312,7 @@ def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
     """
     import json
 
+    from fervid.pipeline.configuration.schema import save
     from fervid.pipeline.configuration.schema import schema as describe
     from fervid.pipeline.terminal.catalogue import rooms
 
@@ -321,10 +322,7 @@ def schema(out: Path | None, plugins: tuple[str, ...]) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error.strerror}") from error
+    save(text, out)
 
 
 @app.group()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from annotated_types import Gt
 
-from fervid.pipeline.endings import PICTURES, counted
+from fervid.pipeline.endings import PICTURES, counted, ending
 from fervid.pipeline.errors import InputError
 from fervid.pipeline.fact import AGAIN, ALONE, FRAMES
 from fervid.pipeline.frame import Frame, Source
@@ -133,7 +133,7 @@ def _apart(folder: Path) -> tuple[list[Path], str]:
         raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
     found = [path for path in there if path.suffix.lower() in PICTURES and path.is_file()]
     others = sorted(set(there) - set(found))
-    return found, counted("folder" if path.is_dir() else path.suffix.lower() or "without an ending" for path in others)
+    return found, counted("folder" if path.is_dir() else ending(path) for path in others)
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -28,7 +28,8 @@ ENCODERS = {".mp4": "aac", ".mkv": "flac"}
 """What becomes of the rest: what every player knows, or what loses nothing."""
 A_VOICE = 96
 """Thousand bits a second of AAC, for each channel."""
-FULL = "No space left on device"
+FULL = ("No space left on device", "File too large", "Disk quota exceeded")
+"""What says that there is no room for more."""
 
 
 class Voice(NamedTuple):
@@ -47,7 +48,7 @@ def join(made: Output, run: Run, end: float) -> None:
     joined is left out, with a warning.
 
     Raises:
-        OutputError: the disk is full.
+        OutputError: the disk is full, or the file too large.
     """
     assert run.source
     sound, part, path = heard(run.source), made.part, made.path
@@ -61,8 +62,8 @@ def join(made: Output, run: Run, end: float) -> None:
     try:
         cut = _cut(part, sound, source.start, until)
         if trouble := _copy(part, sound, voices, joined, path.suffix.lower(), cut, source.original):
-            if FULL in trouble:
-                raise OutputError(f"{path}: cannot be written: {FULL}")
+            if full := next((one for one in FULL if one in trouble), None):
+                raise OutputError(f"{path}: cannot be written: {full}")
             log.warning("%s: its sound could not be joined, so it has none: %s", path, trouble.splitlines()[-1])
         else:
             joined.replace(part)
@@ -121,7 +122,10 @@ def _copy(
     command = ffmpeg.output(*streams, "JOINED", **options).global_args("-nostdin")
     # A session of its own: Ctrl-C ends the run in order, and must not end this copy.
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
-    how["pass_fds"] = [original.number] if original else []
+    how |= {
+        "pass_fds": [original.number] if original else [],
+        "restore_signals": False,
+    }  # a limit is then told in words
     try:
         line = command.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
         # ffmpeg-python takes no names that are not UTF-8.
