@@ -18,10 +18,9 @@ from typing import Any, NamedTuple, Protocol
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Source
+from fervid.pipeline.original import sampled
 
 ATTRIBUTE = "user.fervid"
-SAMPLES, SAMPLE = 16, 1 << 16
-"""How many pieces of how many bytes tell one recording from another."""
 LONGEST = 16 << 20
 """Bytes of a page that are read."""
 KINDS = {stat.S_IFLNK: "link", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
@@ -74,22 +73,11 @@ class Maker(Protocol):
 
 def origin(source: Source) -> Origin:
     """What outputs of this input are known by."""
-    path, file = source.path, source.file
-    if path is not None and file is not None and file.is_file():
-        return Origin(path.name, sampled(file))
+    path, original = source.path, source.original
+    if path is not None and (original or path.is_file()):
+        return Origin(path.name, original.digest if original else sampled(path))
     told = f"{path.absolute() if path else ''}\0{source.name}"
     return Origin(source.name, hashlib.sha256(told.encode(errors="replace")).hexdigest())
-
-
-def sampled(path: Path) -> str:
-    """SHA-256 of a file's length and of pieces from its beginning to its end: as quick for large files."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest = hashlib.sha256(str(size).encode())
-        for number in range(SAMPLES):
-            file.seek(max(0, size - SAMPLE) * number // (SAMPLES - 1))
-            digest.update(file.read(SAMPLE))
-    return digest.hexdigest()
 
 
 def sign(file: int, text: str) -> None:

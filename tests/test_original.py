@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from fervid.pipeline import FRAMES, LIVE, Frame, Frames, InputError, OutputError, Pipeline, Stage, register
+from fervid.pipeline.ownership import origin
 from fervid.pipeline.terminal.cli import app
 
 BOTH = "- csv: {path: 'out/a.csv'}\n- video: {path: 'out/a.mp4', preset: ultrafast}\n"
@@ -216,3 +217,11 @@ def test_a_camera_is_not_opened_where_nothing_can_be_written(talk: Path, out: st
     Path("mine.csv").write_text("mine")
     with pytest.raises(OutputError, match="cannot be written: "):
         list(Pipeline.parse(f"stages:\n- probe_silent\n- csv: {{path: '{out}'}}\n"))
+
+
+def test_what_outputs_are_known_by_is_read_once(talk: Path) -> None:
+    pipeline = disturbed(lambda: None)
+    assert pipeline.run.source
+    known = origin(pipeline.run.source)
+    zero(talk)
+    assert origin(pipeline.run.source) == known

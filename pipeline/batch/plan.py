@@ -18,8 +18,9 @@ from fervid.pipeline.configuration import config, inputs
 from fervid.pipeline.configuration.variables import literal
 from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.fact import LIVE
+from fervid.pipeline.original import sampled
 from fervid.pipeline.output import MOMENT
-from fervid.pipeline.ownership import Origin, Record, page, paged, sampled
+from fervid.pipeline.ownership import Origin, Record, page, paged
 from fervid.pipeline.provenance import settled
 from fervid.pipeline.roles import Reads, Writes, option
 from fervid.pipeline.roles import written as template_of
