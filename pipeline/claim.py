@@ -42,6 +42,8 @@ def ensure(path: Path, run: Claimant, record: Record) -> None:
     reach(path)
     for name in _recorded(path):
         spare(name, run)
+    for name in () if run.resumable else record.files(path):
+        temporary.free(name)
 
 
 def reach(path: Path) -> None:

@@ -160,7 +160,6 @@ def _keep(made: Output, final: Path, run: Owner) -> None:
         run.outputs.append(final)
         for piece in made.pieces:
             piece.unlink(missing_ok=True)
-        made.named()
     except OutputError as error:
         why = str(error).removeprefix(f"{final}: ")
         raise OutputError(f"{final}: cannot be written: {why}; what there is lies in {made.part}") from None
@@ -168,6 +167,7 @@ def _keep(made: Output, final: Path, run: Owner) -> None:
         raise OutputError(f"{final}: cannot be written: {made.part} was taken away while it was written") from None
     except OSError as error:
         raise OutputError(f"{final}: cannot be written: {error.strerror}; what there is lies in {made.part}") from error
+    made.named()
 
 
 def write(path: Path, blob: bytes, *, sync: bool = False) -> None:

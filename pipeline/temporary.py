@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import io
 import os
 import stat
@@ -70,6 +71,17 @@ def left_over(file: int | Path) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(state.st_mode) and (not state.st_size or marked(file) != b"")
+
+
+def free(path: Path) -> None:
+    """Make sure that what an output needs beside it can be made, its own temporary name among it.
+
+    Raises:
+        OutputError: something lies there that fervid did not make.
+    """
+    for name in path.parent.glob(f"{glob.escape(path.name)}.part*"):
+        if not left_over(name):
+            raise _in_the_way(name)
 
 
 def _open(path: Path) -> int:

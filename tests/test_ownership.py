@@ -337,3 +337,30 @@ def test_a_new_stage_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert done.exit_code == 5
     assert "test_smiles.py: is there already" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["test_smiles.py"]
+
+
+@pytest.mark.parametrize("name", ["s.csv.part", "s.csv.json.part"])
+def test_what_is_in_the_way_of_a_table_is_told_before_it_is_made(folder: Path, name: str) -> None:
+    (folder / name).write_text("mine")
+    frames = iter(Pipeline.parse(chain("in/s.mov", CSV)))
+    with pytest.raises(OutputError, match=rf"{name}: is in the way, and fervid did not make it"):
+        next(frames)
+    assert sorted(path.name for path in folder.glob("s.*")) == [name]
+
+
+def test_what_is_in_the_way_of_a_video_is_told_before_it_is_made(folder: Path) -> None:
+    (folder / "s.mp4.part.sound").symlink_to("in/s.mov")
+    frames = iter(Pipeline.parse(chain("in/s.mov", VIDEO)))
+    with pytest.raises(OutputError, match=r"s\.mp4\.part\.sound: is in the way, and fervid did not make it"):
+        next(frames)
+
+
+def test_a_page_that_cannot_be_written_at_last_is_what_is_told(folder: Path) -> None:
+    frames = iter(Pipeline.parse(chain("in/s.mov", CSV)))
+    next(frames)
+    (folder / "s.csv.json.part").mkdir()
+    with pytest.raises(
+        OutputError, match=r"^s\.csv\.json\.part: is in the way, and fervid did not make it[^;]*; move it"
+    ):
+        list(frames)
+    assert (folder / "s.csv").exists()
