@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from fervid.pipeline.buffer import hand_over
@@ -28,19 +26,9 @@ from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import Writes, option, written
 from fervid.pipeline.stage import Stage, plugin_file
 from fervid.pipeline.tally import Tally, summed_up
+from fervid.pipeline.timing import Timing, timed
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Timing:
-    """Seconds of one stage: until its first frame, and behind that of work and of waiting for another thread."""
-
-    stage: str
-    start: float = 0.0
-    worked: float = 0.0
-    waited: float = 0.0
-    started: bool = False
 
 
 class Pipeline:
@@ -172,14 +160,14 @@ class Pipeline:
     def _run(self, stage: Stage, frames: Frames, number: int, *, waits: bool) -> Generator[Frame]:
         timing = self.timings[number] if self.timings else None
         if timing and number:
-            frames.through(lambda made: _timed(made, timing, work=-1, wait=1 if waits else 0))
+            frames.through(lambda made: timed(made, timing, work=-1, wait=1 if waits else 0))
         made = stage.run(frames)
         if not isinstance(made, Generator):
             raise no_frames(stage, made)
         try:
             with closing(made):
                 out = frames.out_of(made)
-                yield from _timed(out, timing, begins=True) if timing else out
+                yield from timed(out, timing, begins=True) if timing else out
         except (FervidError, MemoryError):
             raise
         except (Exception, SystemExit) as error:
@@ -249,29 +237,6 @@ def _given(
     frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper | None, name: str, home: str
 ) -> Frames:
     return Kept(frames, run, facts, keeper, name, home) if keeper else Frames(frames, run, facts)
-
-
-def _timed(
-    frames: Iterable[Frame], timing: Timing, work: int = 1, wait: int = 0, begins: bool = False
-) -> Generator[Frame]:
-    """Count the time spent in `frames` `work` times as the stage's work and `wait` times as waiting.
-
-    Until the first frame of those that `begins` marks, it is the stage's start.
-    """
-    made = iter(frames)
-    while True:
-        began = perf_counter()
-        frame = next(made, None)
-        spent = perf_counter() - began
-        if timing.started:
-            timing.worked += work * spent
-            timing.waited += wait * spent
-        else:
-            timing.start += work * spent
-            timing.started = begins
-        if frame is None:
-            return
-        yield frame
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from fervid.pipeline.batch.workers import Result
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import FACES
 from fervid.pipeline.record import Run, losses
-from fervid.pipeline.run import Timing
 from fervid.pipeline.tally import Numbers, Tally, number, pace, share, summed_up
 from fervid.pipeline.terminal.console import Stderr
+from fervid.pipeline.timing import Timing
 
 COLOURS = {
     "angry": "red",
