@@ -43,6 +43,16 @@ def test_every_flip_of_every_turn_is_as_ffmpeg_shows_it(
     assert np.abs(image.astype(int) - as_shown(turned, image.shape)).mean() < 3
 
 
+@pytest.mark.parametrize("told", ["rotate=90", "rotate=180", "rotate=270:flip=horizontal"])
+def test_what_only_the_first_picture_tells_holds_for_those_behind_it(tmp_path: Path, plain: Path, told: str) -> None:
+    filters = f"h264_mp4toannexb,h264_metadata=display_orientation=insert:{told}"
+    stream = footage.ffmpeg("-i", str(plain), "-c", "copy", "-bsf:v", filters, str(tmp_path / "turned.h264"))
+    images = [frame.image for frame in Pipeline.parse(f"stages:\n- file: {{path: {stream}}}")]
+    assert len(images) == 2
+    for image in images:
+        assert np.abs(image.astype(int) - as_shown(stream, images[0].shape)).mean() < 9
+
+
 def test_all_eight_ways_are_told_apart() -> None:
     matrices = [(a, 0, 0, d) for a, d in itertools.product((1, -1), repeat=2)]
     matrices += [(0, b, c, 0) for b, c in itertools.product((1, -1), repeat=2)]

@@ -46,8 +46,11 @@ def upright(image: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.ui
     return np.ascontiguousarray(np.rot90(mirrored, orientation.turns))
 
 
-def of_video(picture: av.VideoFrame) -> Orientation:
-    """As the matrix that travels with a decoded picture says; PyAV's `rotation` does not tell of mirrors."""
+def of_video(picture: av.VideoFrame) -> Orientation | None:
+    """As the matrix that travels with a decoded picture says; PyAV's `rotation` does not tell of mirrors.
+
+    None where there is no matrix: what a stream says with one picture holds for those behind it (ITU-T H.264, D.2.27).
+    """
     import numpy as np
     from av.sidedata.sidedata import Type
 
@@ -56,7 +59,7 @@ def of_video(picture: av.VideoFrame) -> Orientation:
     except ValueError:  # beside it is a kind of data that this PyAV does not know
         return Orientation(round(picture.rotation / 90) % 4)
     if matrix is None:
-        return AS_STORED
+        return None
     a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, np.int32, 5))
     return of_matrix(a, b, c, d)
 

@@ -93,7 +93,7 @@ class Recording:
     def image(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """As it is meant to be seen; the matrix that says so is looked at where its angle changes."""
         if picture.rotation != self._angle:
-            self._angle, self._orientation = picture.rotation, of_video(picture)
+            self._angle, self._orientation = picture.rotation, of_video(picture) or self._orientation
         return upright(square(bgr(picture), self.stream.sample_aspect_ratio), self._orientation)
 
     def shots(self, clock: Clock, tally: Tally) -> Iterator[Shot]:
