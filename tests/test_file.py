@@ -135,6 +135,19 @@ def test_a_cut_shows_where_only_the_length_is_known(tmp_path: Path, name: str) -
     assert run(clip)[1].lost.cut == "truncated"
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.asf", "wmv2")])
+def test_a_late_clock_is_no_cut(tmp_path: Path, name: str, codec: str) -> None:
+    clip = footage.make(tmp_path / name, "-c:v", codec, "-pix_fmt", "yuv420p", "-output_ts_offset", "50")
+    assert run(clip)[1].lost.cut is None
+
+
+def test_a_cut_shows_where_the_clock_is_late(tmp_path: Path) -> None:
+    late = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-output_ts_offset", "50")
+    clip = footage.make(tmp_path / "a.mkv", *late, seconds=4)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    assert run(clip)[1].lost.cut == "truncated"
+
+
 def test_what_a_container_loses_without_a_word_is_seen_in_the_times(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -41,7 +41,8 @@ def report(
 def _ends_early(container: InputContainer, stream: VideoStream, tally: Tally) -> bool:
     """True where pictures lack, or the last packet ends a second or more before the end that the head declares.
 
-    AVI counts among its pictures empty packets, "the last one again", that nobody hands out: there the end counts.
+    Where the clock begins late, some heads count from 0, others from there: the earlier end holds. AVI counts among its
+    pictures empty packets, "the last one again", that nobody hands out: there the end counts.
     """
     pace = rate(stream)
     if container.format.name == "avi" and pace:
@@ -50,5 +51,6 @@ def _ends_early(container: InputContainer, stream: VideoStream, tally: Tally) ->
         return True
     if not container.duration or not container.format.name.startswith(DECLARING):
         return False
-    length = container.duration / 1e6
-    return tally.end - (container.start_time or 0) / 1e6 < length - max(1.0, 0.02 * length)
+    length, began = container.duration / 1e6, (container.start_time or 0) / 1e6
+    end = length if 0 < began < length else began + length
+    return tally.end < end - max(1.0, 0.02 * (end - began))
