@@ -181,6 +181,16 @@ def test_all_pictures_of_an_animation_are_read(tmp_path: Path, name: str, count:
     assert [frame.time for frame in beside] == list(range(count + 1))
 
 
+@pytest.mark.parametrize("name", ["a.webp", "a.gif", "a.png"])
+@pytest.mark.parametrize(("told", "times"), [([100, 0, 200, 50], [0, 0.1, 0.2, 0.4]), ([0] * 4, [0, 0.1, 0.2, 0.3])])
+def test_a_picture_that_is_shown_for_no_time_is_shown_as_long_as_browsers_do(
+    tmp_path: Path, name: str, told: list[int], times: list[float]
+) -> None:
+    first, *others = frames_of(4)
+    first.save(tmp_path / name, save_all=True, append_images=others, duration=told)
+    assert [frame.time for frame in read(tmp_path / name)] == pytest.approx(times)
+
+
 def test_small_copies_and_previews_are_no_pictures_of_their_own(tmp_path: Path) -> None:
     first, copy = frames_of(2)
     copy.encoderinfo = {"tiffinfo": {254: 1}}

@@ -28,6 +28,8 @@ HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """Brands of the pictures that phones take, by which a file is told whatever its name."""
 MISTAKES = (OSError, ValueError, SyntaxError, TypeError, KeyError, EOFError, MemoryError)
 """What damaged files make Pillow raise."""
+UNTOLD = 100
+"""Milliseconds for which browsers show a picture of an animation that names none."""
 SUBFILE, COPY = 254, 0b101
 """TIFF's tag for pages that are a smaller copy, or a mask, of another one."""
 
@@ -38,7 +40,7 @@ class Decoded(NamedTuple):
     image: NDArray[np.uint8] | None
     objection: str = ""
     seconds: float | None = None
-    """How long it is shown, where the file is an animation that says so."""
+    """How long it is shown, where the file is an animation."""
 
 
 def decode(path: Path, *, grey: bool = False) -> Decoded:
@@ -142,8 +144,7 @@ def _page(page: Image, grey: bool, animated: bool) -> Decoded:
         return Decoded(None, f"its {page.width} x {page.height} pixels are more than fervid reads")
     shown = _eight_bits(page).convert("L" if grey else "RGB")
     image = np.asarray(shown) if grey else cv2.cvtColor(np.asarray(shown), cv2.COLOR_RGB2BGR)
-    told = page.info.get("duration") if animated else None
-    seconds = told / 1000 if isinstance(told, int | float) and told > 0 else None
+    seconds = (page.info.get("duration") or UNTOLD) / 1000 if animated and page.format != "TIFF" else None
     return Decoded(upright(np.array(image, np.uint8), turned) if turned else np.array(image, np.uint8), "", seconds)
 
 
