@@ -262,6 +262,23 @@ def test_a_face_keeps_its_id_where_pictures_change_their_size(
     assert "its pictures change their size: " in caplog.text
 
 
+@pytest.mark.parametrize("suffix", ["ts", "h264"])
+def test_pixels_change_their_shape_where_the_stream_says_so(tmp_path: Path, suffix: str) -> None:
+    """As broadcasts do, between 4:3 and 16:9."""
+    parts = [
+        footage.make(
+            *(tmp_path / f"{number}.{suffix}", "-vf", f"setsar={aspect}", "-c:v", "libx264", "-bf", "3"),
+            *("-output_ts_offset", f"{number}"),
+            seconds=0.4,
+        )
+        for number, aspect in enumerate(["1", "4/3", "1"])
+    ]
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = list(Pipeline.parse(f"stages:\n- file: {{path: {joined}}}"))
+    assert [frame.image.shape[1] for frame in frames] == [320] * 10 + [427] * 10 + [320] * 10
+
+
 def test_the_size_change_of_the_cases(cases: Path, tmp_path: Path) -> None:
     settings = {"file.path": str(cases / "size_changes.ts"), "csv.path": str(tmp_path / "out.csv")}
     frames = list(Pipeline.parse(CHAIN, settings))

@@ -17,6 +17,8 @@ from fervid.stages.sources.decoding.pixels import bgr, square
 from fervid.stages.sources.decoding.reading import Place, Tally, behind, decoded
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import av
     import numpy as np
     from av.container import InputContainer
@@ -53,6 +55,8 @@ class Recording:
         self.part = Part(began if choice.begin else None, end, choice.sample, began)
         self._angle: int | None = None
         self._orientation = AS_STORED
+        self._aspect: Fraction | None = None
+        self._codec_tells = self.stream.sample_aspect_ratio == self.stream.codec_context.sample_aspect_ratio
 
     def __enter__(self) -> Recording:
         return self
@@ -94,7 +98,10 @@ class Recording:
         """As it is meant to be seen; the matrix that says so is looked at where its angle changes."""
         if picture.rotation != self._angle:
             self._angle, self._orientation = picture.rotation, of_video(picture) or self._orientation
-        return upright(square(bgr(picture), self.stream.sample_aspect_ratio), self._orientation)
+        if picture.key_frame or not self._aspect:  # the codec knows what begins there before the last ones are shown
+            told = self.stream.codec_context.sample_aspect_ratio if self._codec_tells else None
+            self._aspect = told or self.stream.sample_aspect_ratio
+        return upright(square(bgr(picture), self._aspect), self._orientation)
 
     def shots(self, clock: Clock, tally: Tally) -> Iterator[Shot]:
         """All that are wanted."""
