@@ -95,6 +95,8 @@ class Source:
     """The open file, of a source that reads one from its beginning to its end."""
     length: int | None = None
     """Frames expected, for progress; an estimate where the container only estimates."""
+    track: int = 0
+    """Which of the file's streams of pictures is read, from 0."""
     start: float = 0.0
     """Seconds at which a video of it begins: not 0 for a part, or a clock that begins late."""
     end: float | None = None

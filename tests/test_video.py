@@ -287,6 +287,19 @@ def test_colours_keep_their_names(tmp_path: Path) -> None:
     )
 
 
+def test_colours_are_those_of_the_track_that_is_read(tmp_path: Path) -> None:
+    named = "-x264-params", "colormatrix=bt2020nc:colorprim=bt2020:transfer=smpte2084"
+    plain = footage.make(tmp_path / "plain.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", seconds=0.2)
+    phone = footage.make(tmp_path / "phone.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", *named, seconds=0.2)
+    two = footage.ffmpeg(
+        *("-i", str(plain), "-i", str(phone), "-map", "0", "-map", "1", "-c", "copy", str(tmp_path / "two.mkv"))
+    )
+    out = tmp_path / "out.mp4"
+    for _ in Pipeline.parse(f"stages:\n- file: {{path: {two}, track: 2}}\n- video: {{path: {out}}}"):
+        pass
+    assert names(out) == (9, 9, 16, 1)
+
+
 def test_the_index_stands_first_so_that_browsers_can_begin_at_once(tmp_path: Path) -> None:
     clip = footage.make(tmp_path / "in.mp4", "-c:v", "libx264", "-c:a", "aac", sound=True)
     for audio in (True, False):

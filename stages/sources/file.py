@@ -106,6 +106,7 @@ class File(Stage):
             original=original,
             length=recording.length,
             reopen=again,
+            track=recording.track,
             start=recording.part.due,
             end=recording.part.end,
         )

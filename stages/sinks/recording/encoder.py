@@ -144,7 +144,7 @@ def _name_colors(context: Any, source: Source) -> None:
         import av
 
         with suppress(av.error.FFmpegError), av.open(f"file:{file}", options=LOCAL) as container:
-            of = container.streams.video[0].codec_context
+            of = container.streams.video[source.track].codec_context
             if of.colorspace != RGB and of.format and not of.format.is_rgb:
                 names = (int(of.colorspace), int(of.color_primaries), int(of.color_trc))
     context.colorspace, context.color_primaries, context.color_trc = names

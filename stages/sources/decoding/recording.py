@@ -78,6 +78,11 @@ class Recording:
         return Clock(self.container, self.stream, self.pace)
 
     @property
+    def track(self) -> int:
+        """Which of the streams of pictures is read, covers counted, from 0."""
+        return self.container.streams.video.index(self.stream)
+
+    @property
     def rate(self) -> float | None:
         """Pictures a second, nominally, of those that are wanted."""
         told = self.pace or clocks.rate(self.stream)
