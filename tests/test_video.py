@@ -89,6 +89,11 @@ def test_sound_that_a_container_does_not_take_is_encoded_anew_with_a_word(
     assert tone(out) == pytest.approx((tone(out)[0], tone(out)[0] + 2, 440), abs=0.04)
 
 
+def test_sound_whose_channel_has_no_name_is_encoded_anew(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "in.mkv", "-c:v", "mpeg2video", "-c:a", "tta", "-ac", "1", sound=True)
+    assert tone(copy(clip, tmp_path / "out.mp4")) == pytest.approx(tone(clip), abs=3e-3)
+
+
 def tone(path: Path) -> tuple[float, float, float]:
     """Seconds from the first picture to the first and to the last loud sample, and the frequency between them."""
     mono = av.AudioResampler("flt", "mono")

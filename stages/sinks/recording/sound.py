@@ -160,8 +160,11 @@ def _taken(codec: str, suffix: str) -> bool:
 
 
 def _options(codec: str, channels: int, suffix: str) -> dict[str, str]:
-    """Of ffmpeg, for one stream. What is encoded anew keeps its pauses as silence."""
+    """Of ffmpeg, for one stream. What is encoded anew keeps its pauses as silence.
+
+    The channels are counted for it, as some codecs do not say which is which, and encoders refuse that.
+    """
     if _taken(codec, suffix):
         return {"c": "copy"}
     rate = {"b": f"{channels * A_VOICE}k"} if ENCODERS[suffix] == "aac" else {}
-    return {"c": ENCODERS[suffix], "filter": "aresample=async=1", **rate}
+    return {"c": ENCODERS[suffix], "filter": "aresample=async=1", "ac": str(channels), **rate}
