@@ -8,9 +8,10 @@ from pathlib import Path
 
 VIDEOS = frozenset(
     f".{ending}"
-    for ending in (
-        "3gp asf avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: SIM905
-    )
+    for ending in (  # noqa: SIM905
+        "264 265 3g2 3gp asf avi divx dv f4v flv gif gxf h263 h264 h265 hevc ivf m1v m2t m2ts m2v m4v mjpeg mjpg mkv "
+        "mod mov mp4 mpe mpeg mpg mts mxf nut ogv qt rm rmvb tod ts vob webm wmv wtv y4m"
+    ).split()
 )
 
 PICTURES = frozenset(

@@ -161,7 +161,7 @@ def test_a_pipeline_that_cannot_run_over_many_is_refused(folder: Path, stages: s
 
 def test_a_folder_without_videos_is_refused(folder: Path) -> None:
     (folder / "empty").mkdir()
-    assert refusal(folder, SINK, given="empty").startswith("empty: no videos in there (.3gp .asf ")
+    assert refusal(folder, SINK, given="empty").startswith("empty: no videos in there (.264 .265 ")
 
 
 def test_what_is_passed_over_is_counted_with_the_reason(folder: Path) -> None:
@@ -179,6 +179,12 @@ def test_what_is_passed_over_is_counted_with_the_reason(folder: Path) -> None:
     quiet = call(folder, SINK, "talks", "--out", "talks/out", "--quiet")
     assert (linked in quiet.stderr, kinds in quiet.stderr) == (True, True)
     assert places(folder, "talks/more") == {"talks/more/b.MOV": "out/b.txt"}
+
+
+@pytest.mark.parametrize("ending", "m2t MOD tod h264 hevc f4v qt dv divx m2v 3g2 wtv y4m nut mjpeg".split())  # noqa: SIM905
+def test_less_usual_recordings_are_taken_from_a_folder(folder: Path, ending: str) -> None:
+    (folder / "talks" / f"z.{ending}").touch()
+    assert f"talks/z.{ending}" in places(folder, "talks")
 
 
 def test_a_folder_that_cannot_be_read_is_told(
