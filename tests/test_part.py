@@ -51,6 +51,29 @@ def test_frames_keep_numbers_times_and_pixels_of_the_whole(tmp_path: Path, name:
             np.testing.assert_array_equal(one.image, other.image)
 
 
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_part_is_cut_short_only_where_the_input_ends_before_it(tmp_path: Path, name: str) -> None:
+    clip = footage.make(tmp_path / name, *CLIPS[name], size="160x120", seconds=3)
+    for part in ({"to": 1.5}, {"from_": 1}, {"from_": 1, "to": 2}, {"to": 100}, {"from_": 1, "to": 100}):
+        assert _cut(clip, **part) is None, part
+
+
+def test_a_part_that_the_input_does_not_reach_is_cut_short(tmp_path: Path) -> None:
+    clip = footage.make(tmp_path / "a.mp4", *H264, "-g", "10", "-movflags", "+faststart", seconds=4)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    reached = read(clip)[-1].time
+    assert _cut(clip, to=reached / 2) is None
+    assert _cut(clip, to=reached + 1) == "truncated"
+    assert _cut(clip, from_=reached / 2, to=reached + 1) == "truncated"
+    assert _cut(clip, from_=reached / 2) == "truncated"
+
+
+def _cut(path: Path, **options: Any) -> str | None:
+    running = Pipeline.parse("stages:\n- file", settings(path, **options))
+    list(running)
+    return running.run.lost.cut
+
+
 @pytest.mark.parametrize(
     ("yaml", "first"), [("60", 60), ("0:01:00", 60), ("1:00", 60), ("'1:00.5'", 60.5), ("60.25", 60.25)]
 )

@@ -80,7 +80,7 @@ class File(Stage):
                 yield frame
             lost.damaged = tally.damaged
             if frame is not None:
-                report(recording.container, recording.stream, frame, clock, tally, lost, whole=recording.part.whole)
+                report(recording.container, recording.stream, frame, clock, tally, lost)
 
     @property
     def _choice(self) -> Choice:

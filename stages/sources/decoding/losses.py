@@ -19,14 +19,13 @@ DECLARING = ("matroska", "mov", "flv", "asf")
 """Containers whose head says how long they are; of others the length is where they end, cut short or not."""
 
 
-def report(
-    container: InputContainer, stream: VideoStream, last: Frame, clock: Clock, tally: Tally, lost: Lost, *, whole: bool
-) -> None:
-    """Tell it, and note it in `lost`; whether the end is there is known only where the `whole` was wanted."""
+def report(container: InputContainer, stream: VideoStream, last: Frame, clock: Clock, tally: Tally, lost: Lost) -> None:
+    """Tell it, and note it in `lost`; whether the end is there is known only where a part reaches up to it."""
     source, read = last.source, last.index + 1
     of = f"{read} of {stream.frames - tally.hidden}" if stream.frames else str(read)
     seconds = (container.duration or 0) / 1e6
-    if whole and _ends_early(container, stream, tally):
+    left = last.source.end is not None and tally.end + clock.shift >= last.source.end
+    if not left and _ends_early(container, stream, tally):
         lost.cut = "truncated"
         log.warning("%s: cut short: %s frames, %.1f of %.1f s", source.name, of, last.time, seconds)
     if tally.damaged:
