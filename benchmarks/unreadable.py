@@ -17,12 +17,12 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fervid.models import zoo
 from fervid.models.card import load_card, save_card
+from fervid.models.conditions import defocused, dimmed, shrunk
 from fervid.models.target import TARGET
 from fervid.pipeline import EMOTIONS, UNCERTAIN, Frame, Frames, Pipeline
 from fervid.stages.faces.detection.mediapipe_faces import short_range
@@ -36,25 +36,6 @@ LEAST = 0.05
 RANDOM = np.random.default_rng(0)
 
 
-def darker(share: float, noise: float = 0.0) -> Callable[[Picture], Picture]:
-    def spoil(face: Picture) -> Picture:
-        return (face * share + RANDOM.normal(0, noise, face.shape)).clip(0, 255).astype(np.uint8)
-
-    return spoil
-
-
-def blurred(sigma: float) -> Callable[[Picture], Picture]:
-    return lambda face: np.asarray(cv2.GaussianBlur(face, (0, 0), sigma), np.uint8)
-
-
-def small(side: int) -> Callable[[Picture], Picture]:
-    def spoil(face: Picture) -> Picture:
-        shrunk = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.resize(shrunk, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-    return spoil
-
-
 def covered(rows: slice, columns: slice = slice(None)) -> Callable[[Picture], Picture]:
     def spoil(face: Picture) -> Picture:
         hidden = face.copy()
@@ -66,16 +47,16 @@ def covered(rows: slice, columns: slice = slice(None)) -> Callable[[Picture], Pi
 
 KINDS: dict[str, Callable[[Picture], Picture]] = {
     "as they are": lambda face: face,
-    "black": darker(0),
-    "3 % of their light": darker(0.03),
-    "6 %, with noise": darker(0.06, 2),
-    "10 %": darker(0.1),
-    "20 %": darker(0.2),
-    "blurred by 2 of 48 pixels": blurred(2),
-    "by 3": blurred(3),
-    "by 4": blurred(4),
-    "12 pixels wide": small(12),
-    "8 pixels wide": small(8),
+    "black": lambda face: dimmed(face, 0, 0, RANDOM),
+    "3 % of their light": lambda face: dimmed(face, 0.03, 0, RANDOM),
+    "6 %, with noise": lambda face: dimmed(face, 0.06, 2, RANDOM),
+    "10 %": lambda face: dimmed(face, 0.1, 0, RANDOM),
+    "20 %": lambda face: dimmed(face, 0.2, 0, RANDOM),
+    "blurred by 2 of 48 pixels": lambda face: defocused(face, 2),
+    "by 3": lambda face: defocused(face, 3),
+    "by 4": lambda face: defocused(face, 4),
+    "12 pixels wide": lambda face: shrunk(face, 12),
+    "8 pixels wide": lambda face: shrunk(face, 8),
     "lower half covered": covered(slice(SIDE // 2, None)),
     "upper half covered": covered(slice(None, SIDE // 2)),
     "left half covered": covered(slice(None), slice(None, SIDE // 2)),

@@ -20,29 +20,44 @@ def clean(face: Picture, random: np.random.Generator) -> Picture:
     return face
 
 
-def small(face: Picture, random: np.random.Generator) -> Picture:
-    """As from a face of a third to 0.6 of the side, 16 to 27 pixels of 48."""
+def shrunk(face: Picture, less: int) -> Picture:
+    """As from a face of `less` pixels a side."""
     import cv2
 
     side = face.shape[0]
-    less = int(random.integers(side // 3, round(0.58 * side)))
     return cv2.resize(cv2.resize(face, (less, less), interpolation=cv2.INTER_AREA), (side, side))  # type: ignore[return-value]
 
 
-def dark(face: Picture, random: np.random.Generator) -> Picture:
-    """At 15 to 40 % of its light, with noise of 3 grey levels."""
+def dimmed(face: Picture, share: float, noise: float, random: np.random.Generator) -> Picture:
+    """At a share of its light, with noise of so many grey levels."""
     import numpy as np
 
-    shown = face * random.uniform(0.15, 0.4) + random.normal(0, 3, face.shape)
+    shown = face * share + random.normal(0, noise, face.shape)
     made: Picture = np.clip(shown, 0, 255).astype(np.uint8)
     return made
 
 
-def blurred(face: Picture, random: np.random.Generator) -> Picture:
-    """Out of focus: a Gaussian of 1 to 2 pixels at 48."""
+def defocused(face: Picture, sigma: float) -> Picture:
+    """Out of focus: a Gaussian of `sigma` pixels at 48."""
     import cv2
 
-    return cv2.GaussianBlur(face, (0, 0), random.uniform(1, 2) * face.shape[0] / 48)  # type: ignore[return-value]
+    return cv2.GaussianBlur(face, (0, 0), sigma * face.shape[0] / 48)  # type: ignore[return-value]
+
+
+def small(face: Picture, random: np.random.Generator) -> Picture:
+    """As from a face of a third to 0.6 of the side, 16 to 27 pixels of 48."""
+    side = face.shape[0]
+    return shrunk(face, int(random.integers(side // 3, round(0.58 * side))))
+
+
+def dark(face: Picture, random: np.random.Generator) -> Picture:
+    """At 15 to 40 % of its light, with noise of 3 grey levels."""
+    return dimmed(face, random.uniform(0.15, 0.4), 3, random)
+
+
+def blurred(face: Picture, random: np.random.Generator) -> Picture:
+    """Out of focus by 1 to 2 pixels at 48."""
+    return defocused(face, random.uniform(1, 2))
 
 
 def turned(face: Picture, random: np.random.Generator) -> Picture:
