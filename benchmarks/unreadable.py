@@ -5,8 +5,8 @@ python benchmarks/unreadable.py FER2013_CSV [FACES]
 Each kind is shown to the stage as FER2013's faces are, with the score that the short-range detector gives to the face
 on a grey ground three times as wide; one that it does not find is never named. `named` are those that got an emotion,
 `wrong` those of all that got another one than FER2013's label; `before`, what the threshold of the network alone would
-let through. The figures go into the card of the network, from where `docs/how_good.py` takes them. Only the validation
-split is looked at.
+let through. The figures, in fp32 as all others, go into the card of the network, from where `docs/how_good.py` takes
+them. Only the validation split is looked at.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measure(table: Path, spoil: Callable[[Picture], Picture], count: int) -> dic
     """Shares of the faces, named and wrong: by the network's threshold alone, and by all that `emotions` looks at."""
     source = Pipeline.parse(f"stages:\n- fer2013: {{path: {table}, split: validation}}\n")
     rows = []
-    for frame in Emotions().run(Frames(spoiled(islice(source, count), spoil))):
+    for frame in Emotions(precision="fp32").run(Frames(spoiled(islice(source, count), spoil))):
         (face,) = frame.faces
         target, read, scores, reader = frame[TARGET], face[EMOTION], face[PROBABILITIES], frame[READER]
         assert target

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def pool(weights: Path, table: Path, votes: Path, out: Path) -> None:
     """Fit the pool of the network's heads and write it, with the figures of each condition, into its card."""
-    classify = open_classifier(weights)
+    classify = open_classifier(weights, precision="fp32")
     faces = Examples(classify.card.size)
     for frame in Pipeline.parse(f"stages: [{{fer2013: {{path: '{table}', votes: '{votes}', split: validation}}}}]"):
         if target := frame[TARGET]:

@@ -4,7 +4,8 @@ The network fervid is stored in half precision with its exports to ONNX; others 
 What ships is measured through the pipeline and all of it written into the card; the report with its pictures lies in
 RUN/evaluation. What someone saw who looked at its mistakes there goes into the card from RUN/known_failures.txt.
 This measures on the test split, so it is for a network on which every choice is made. `benchmarks/unreadable.py` then
-adds what it says of faces that cannot be read.
+adds what it says of faces that cannot be read; of the very same weights that stays. All is measured in fp32; the
+figures of each export say what 8 bits change.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from fervid.models import checkpoint
-from fervid.models.card import Answer, load_card, save_card
+from fervid.models.card import Answer, Card, load_card, save_card
 from fervid.models.export.onnx import Export, export_onnx
 from fervid.models.runtime import Classifier, open_classifier
 from fervid.models.tensors import Store
@@ -55,6 +56,7 @@ def ship(run: Path, data: dict[str, Any], folder: Path = WEIGHTS) -> Path:
     """Return the .safetensors file that now ships; `data` are options of fer2013."""
     (trained,) = (path for path in run.glob("*.safetensors") if path.with_suffix(".json").exists())
     shipped = folder / trained.name
+    earlier = load_card(shipped) if shipped.exists() else None
     exports: list[Export] = []
     if load_card(trained).network in EXPORTED:
         _store(trained, shipped, "fp16")
@@ -67,7 +69,9 @@ def ship(run: Path, data: dict[str, Any], folder: Path = WEIGHTS) -> Path:
     card = load_card(shipped)
     figures = measured(files[0], data, run / "evaluation") | {"speed": _speeds(files)}
     figures["exports"] = {export.path.name: _parity(export) for export in exports}
-    figures |= {name: row for name, row in card.figures.items() if name == "conditions"}
+    figures |= _kept(card, {"conditions"})
+    if earlier and earlier.sha256 == card.sha256:
+        figures |= _kept(earlier, {"unreadable"})
     save_card(shipped, replace(card, figures=figures, notes={"known_failures": _known_failures(run), **card.notes}))
     return shipped
 
@@ -151,12 +155,13 @@ def _speeds(files: list[Path], turns: int = 30, faces: int = 20) -> dict[str, di
     }
 
 
-def _parity(export: Export) -> dict[str, Any]:
-    return {
-        "largest_difference": export.difference,
-        "agreement": export.agreement,
-        "accuracy_before_and_after": export.accuracy,
-    }
+def _parity(export: Export) -> dict[Answer, dict[str, Any]]:
+    return {answer: asdict(parity) for answer, parity in export.answers.items()}
+
+
+def _kept(card: Card, names: set[str]) -> dict[str, Any]:
+    """Figures that another program measured of these very weights."""
+    return {name: row for name, row in card.figures.items() if name in names}
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SPREAD = 0.5
 """Deviation of what a calibration changes, before any face is seen: what some ten faces an emotion weigh."""
 
+COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
+"""Shares of the faces, the surest ones, on which accuracy is told."""
+
 
 class Bin(NamedTuple):
     """Faces of similar confidence; a reliability diagram draws one bar for each."""
@@ -115,6 +118,11 @@ def selective_accuracy(confidence: Floats, right: Truths, coverage: float) -> fl
 
     count = max(1, round(coverage * len(right)))
     return float(accuracy_by_coverage(confidence, right)[1][np.minimum(count, len(right)) - 1])
+
+
+def accuracy_at_coverages(confidence: Floats, right: Truths) -> dict[str, float]:
+    """Accuracy on the surest faces, by their share: one figure for each of COVERAGES."""
+    return {f"{coverage:.0%}": selective_accuracy(confidence, right, coverage) for coverage in COVERAGES}
 
 
 def uncertain_below(confidence: Floats, right: Truths, floor: float = 0.4) -> float:

@@ -93,6 +93,8 @@ class Card:
     """Of the .safetensors file."""
     exports: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each .onnx file made from it, by file name."""
+    proven: dict[str, dict[Head, tuple[Annotated[tuple[float, ...], Seven], ...]]] = field(default_factory=dict)
+    """Of each 8-bit export that lost nothing, by file name: what its heads answer to `precision.probes`."""
 
     @property
     def learned(self) -> list[int]:

@@ -26,7 +26,7 @@ def save(path: Path, network: nn.Module, card: Card, store: tensors.Store = "fp3
     """
     blob = tensors.pack(network.state_dict(), store)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    card = replace(card, sha256=hashlib.sha256(blob).hexdigest(), parameters=parameters, exports={})
+    card = replace(card, sha256=hashlib.sha256(blob).hexdigest(), parameters=parameters, exports={}, proven={})
     write(path, blob)
     save_card(path, card)
     return card

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fervid.models import checkpoint, pooling, zoo
 from fervid.models.card import Answer, Calibration, Card, Head, Pool, load_card
+from fervid.models.precision import INT8, Kind, Precision, as_measured, kind, probes
 from fervid.pipeline.errors import ModelError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Classifier:
     """From normalised float32 N x 1 x size x size to N x 7 for each head of the card, in its order."""
     head: Answer
     """Which of the network's answers it gives."""
+    precision: Kind = "fp32"
+    """In which numbers it computes."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> Numbers:
         """Return the probabilities of each crop, in the order of EMOTIONS."""
@@ -88,10 +91,13 @@ def normalised(crops: NDArray[np.uint8], card: Card) -> Numbers:
     return crops[:, None].astype(np.float32) * np.float32(scale) - np.float32(shift)
 
 
-def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Answer | None = None) -> Classifier:
+def open_classifier(
+    model: str | Path, runtime: Runtime = "auto", head: Answer | None = None, precision: Precision = "auto"
+) -> Classifier:
     """Load a network by shipped name or path. `auto` is ONNX Runtime where an export lies beside the weights.
 
-    Without `head` it gives both heads pooled, or the labels if that is all that it learned.
+    Without `head` it gives both heads pooled, or the labels if that is all that it learned. An .onnx file that is named
+    is what runs; else `precision` says which, and `auto` is the 8-bit one where it is proven on this processor.
 
     Raises:
         ModelError: weights, library or head are missing, or the weights are not what their card says.
@@ -101,28 +107,59 @@ def open_classifier(model: str | Path, runtime: Runtime = "auto", head: Answer |
     head = head or next(iter(card.answers))
     if head not in card.answers:
         raise ModelError(f"{path}: did not learn {head}; its heads: {', '.join(card.answers)}")
-    if runtime == "torch" or (runtime == "auto" and _export(path, card) is None):
-        return _probed(path, _torch(path, head))
-    exported = _export(path, card)
+    if runtime == "torch":
+        return _probed(path, _torch(path, head, precision))
+    if precision == "auto" and runtime != "openvino" and (proven := _proven(path, card, head)):
+        return proven
+    exported = _export(path, card, precision)
+    if exported is None and runtime == "auto" and precision != "int8":
+        return _probed(path, _torch(path, head, precision))
     if exported is None:
-        raise ModelError(f"{path}: has no ONNX file; make one with `fervid models export {model} --format onnx`")
-    blob = checkpoint.read(exported, card.exports.get(exported.name, ""), LARGEST)
-    return _probed(exported, _exported(blob, card, exported, "openvino" if runtime == "openvino" else "onnx", head))
+        how = " --int8 --faces CONFIG" if precision == "int8" else ""
+        raise ModelError(f"{path}: has no ONNX file; make one with `fervid models export {model} --format onnx{how}`")
+    made = _of_file(exported, card, "openvino" if runtime == "openvino" else "onnx", head)
+    if exported.name in card.proven and not _as_measured(exported, made):
+        log.warning("%s: this processor computes it otherwise than the one it was measured on", exported.name)
+    return made
 
 
-def from_onnx(blob: bytes, card: Card, path: Path, head: Head) -> Classifier:
+def _proven(path: Path, card: Card, head: Answer) -> Classifier | None:
+    """The 8-bit export that lost nothing, if this processor computes it as the one on which that was measured."""
+    quick = path.with_suffix(INT8)
+    if path.suffix == ".onnx" or quick.name not in card.proven or not quick.is_file():
+        return None
+    made = _of_file(quick, card, "onnx", head)
+    if _as_measured(quick, made):
+        return made
+    log.warning("%s: not used: this processor computes it otherwise than the one it was measured on", quick.name)
+    return None
+
+
+def _as_measured(path: Path, made: Classifier) -> bool:
+    return as_measured(made.card, path.name, made.every_head(probes(made.card.size)))
+
+
+def _of_file(path: Path, card: Card, library: str, head: Answer) -> Classifier:
+    blob = checkpoint.read(path, card.exports.get(path.name, ""), LARGEST)
+    return _probed(path, _exported(blob, card, path, library, head))
+
+
+def from_onnx(blob: bytes, card: Card, path: Path, head: Answer) -> Classifier:
     """Return a classifier of an ONNX file that is not written yet; `path` names it in messages."""
     return _probed(path, _exported(blob, card, path, "onnx", head))
 
 
 def _exported(blob: bytes, card: Card, path: Path, library: str, head: Answer) -> Classifier:
     load = _openvino if library == "openvino" else _onnx
-    return Classifier(card, library, hashlib.sha256(blob).hexdigest(), load(blob, card, path), head)
+    sha256 = hashlib.sha256(blob).hexdigest()
+    return Classifier(card, library, sha256, load(blob, card, path), head, kind(path))
 
 
-def _export(path: Path, card: Card) -> Path | None:
+def _export(path: Path, card: Card, precision: Precision) -> Path | None:
     """The ONNX file for these weights; one that the card does not know was made from other weights."""
-    beside = path.with_suffix(".onnx")
+    if path.suffix == ".onnx" and precision not in ("auto", kind(path)):
+        raise ModelError(f"{path}: computes in {kind(path)}; name the .safetensors, or leave out the precision")
+    beside = path if path.suffix == ".onnx" else path.with_suffix(INT8 if precision == "int8" else ".onnx")
     if path == beside or beside.name in card.exports:
         return beside if beside.is_file() else None
     if beside.is_file():
@@ -131,21 +168,23 @@ def _export(path: Path, card: Card) -> Path | None:
 
 
 def _probed(path: Path, classifier: Classifier) -> Classifier:
-    """Let the network read two grey squares, so that a wrong one fails here and not in the middle of a video."""
+    """Let the network read some pictures, so that a wrong one fails here and not in the middle of a video."""
     import numpy as np
 
-    crops = np.full((2, classifier.card.size, classifier.card.size), 128, np.uint8)
+    crops = probes(classifier.card.size)
     try:
         logits = classifier.logits(normalised(crops, classifier.card))
     except Exception as error:
         raise ModelError(f"{path}: cannot read faces of {classifier.card.size} pixels: {_line(error)}") from error
-    shape = (2, len(classifier.card.labels))
+    shape = (len(crops), len(classifier.card.labels))
     if any(each.shape != shape or not np.isfinite(each).all() for each in logits):
         raise ModelError(f"{path}: gives no seven probabilities; it is damaged, or of another network")
     return classifier
 
 
-def _torch(path: Path, head: Answer) -> Classifier:
+def _torch(path: Path, head: Answer, precision: Precision) -> Classifier:
+    if precision == "int8":
+        raise ModelError(f"{path}: torch computes in fp32; leave out the runtime, or the precision int8")
     if path.suffix == ".onnx":
         raise ModelError(f"{path}: torch cannot run an .onnx file; name the .safetensors, or use runtime: onnx")
     _library("torch", "train", path)

@@ -78,6 +78,8 @@ def test_figures_count_where_both_judges_agree() -> None:
     assert figures["macro_recall"] == 0.75
     assert figures["neutral_shown_as_another"] == 0.5
     assert judged(scores, 0.9, labels, majorities)["neutral_shown_as_another"] == 0
+    assert figures["uncertain"] == {"share": 0.0, "accuracy": None}
+    assert judged(scores, 0.9, labels, majorities)["uncertain"] == {"share": 1.0, "accuracy": round(5 / 7, 4)}
     assert figures["calibration_error"] == pytest.approx(abs(5 / 7 - 0.88), abs=1e-4)
 
 

@@ -128,3 +128,15 @@ def test_the_figures_are_those_of_the_network_that_ships() -> None:
     assert f"{test['accuracy']:.1%}".replace("%", " % of the test pictures") in text
     assert f"{test['accuracy_at_coverage']['80%']:.1%}".replace("%", " % where it may pass over the fifth") in text
     assert f"{votes['accuracy']:.1%}".replace("%", " % of the test pictures on which they agree.") in text
+    same = figures["exports"]["fervid.int8.onnx"]["pooled"]["agreement"]
+    assert f"the same best guess for {100 * same:.1f} % of faces" in text
+
+
+def test_what_is_uncertain_is_said_as_it_was_measured() -> None:
+    card = json.loads((ROOT / "models" / "weights" / "fervid.json").read_text())
+    rows = {name: row["pooled"]["uncertain"]["accuracy"] for name, row in card["figures"]["conditions"].items()}
+    clean, *poor = (f"{100 * accuracy:.1f}" for accuracy in [rows.pop("clean"), *sorted(rows.values())])
+    said = (
+        f"({100 * card['pooled']['uncertain_below']:.1f} % for the network that ships; of clear faces below it the best"
+    )
+    assert f"{said} guess is still right for {clean} %, of poor ones for {poor[0]} to {poor[-1]} %)" in README

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,20 @@ def test_with_onnx_files_that_the_card_knows(
     assert sorted(card.exports) == ["tiny.int8.onnx", "tiny.onnx"] == sorted(card.figures["speed"])
     assert card.figures["test"]["faces"] == 28
     assert card.figures["test"]["ferplus_majority"]["faces"] == 28
-    assert card.figures["exports"]["tiny.onnx"]["largest_difference"] < 1e-4
+    assert card.figures["exports"]["tiny.onnx"]["labels"]["largest_difference"] < 1e-4
     assert card.notes["known_failures"].endswith(". It fears glare.")
     assert open_classifier(path).runtime == "onnx"
+
+
+def test_what_another_program_measured_of_the_same_weights_stays(tmp_path: Path, data: dict[str, str]) -> None:
+    trained = run(tmp_path / "run")
+    for measured in ({"black": {"named": 0.0}}, None):
+        path = ship.ship(trained, data, tmp_path / "weights")
+        card = checkpoint.load_card(path)
+        assert card.figures.get("unreadable") == (None if measured else {"black": {"named": 0.0}})
+        checkpoint.save_card(path, replace(card, figures={**card.figures, "unreadable": measured}))
+    tiny.saved(trained, seed=1)
+    assert "unreadable" not in checkpoint.load_card(ship.ship(trained, data, tmp_path / "weights")).figures
 
 
 @pytest.mark.parametrize(("loss", "store"), [(1.0, "int8"), (-1.0, "fp16")])

@@ -10,8 +10,6 @@ from fervid.pipeline.frame import EMOTIONS
 if TYPE_CHECKING:
     from fervid.models.calibration import Floats, Integers
 
-COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9)
-
 NEUTRAL = EMOTIONS.index("neutral")
 
 
@@ -32,12 +30,13 @@ def judged(scores: Floats, uncertain_below: float, labels: Integers, majorities:
 
     `agreed` are faces on which both say the same; `recall` is the share of these, by emotion, that the best guess has,
     `macro_recall` its mean; `neutral_shown_as_another` the share of neutral ones among them whose label is another
-    emotion, neither neutral nor uncertain. Calibration and coverage count a face once by its label, once by its
-    majority.
+    emotion, neither neutral nor uncertain. Calibration, coverage and what is `uncertain` (its share, the accuracy of its
+    best guesses; None where it is nothing) count a face once by its label, once by its majority.
     """
     confidence, right = twice(scores, labels, majorities)
     agreed = (labels == majorities) & (labels >= 0)
     answers, sure = scores.argmax(1), scores.max(1) >= uncertain_below
+    unsure = confidence < uncertain_below
     recall = {
         name: round(float((answers[agreed & (labels == number)] == number).mean()), 3)
         for number, name in enumerate(EMOTIONS)
@@ -49,7 +48,12 @@ def judged(scores: Floats, uncertain_below: float, labels: Integers, majorities:
         "recall": recall,
         "calibration_error": round(calibration.calibration_error(calibration.reliability(confidence, right)), 4),
         "accuracy_at_coverage": {
-            str(share): round(calibration.selective_accuracy(confidence, right, share), 4) for share in COVERAGES
+            share: round(accuracy, 4)
+            for share, accuracy in calibration.accuracy_at_coverages(confidence, right).items()
+        },
+        "uncertain": {
+            "share": round(float(unsure.mean()), 4),
+            "accuracy": round(float(right[unsure].mean()), 4) if unsure.any() else None,
         },
     }
     neutral = agreed & (labels == NEUTRAL)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Truths = NDArray[np.bool_]
 
-COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
-
 
 def measure(
     labels: Counts, scores: Floats, votes: Sequence[tuple[int, ...] | None], certain: Truths, missed: int = 0
@@ -58,9 +56,7 @@ def _labelled(labels: Counts, scores: Floats, certain: Truths) -> dict[str, Any]
         "macro_f1": sum(present) / len(present),
         "log_loss": calibration.log_loss(scores, labels),
         "calibration_error": calibration.calibration_error(calibration.reliability(confidence, right)),
-        "accuracy_at_coverage": {
-            f"{coverage:.0%}": calibration.selective_accuracy(confidence, right, coverage) for coverage in COVERAGES
-        },
+        "accuracy_at_coverage": calibration.accuracy_at_coverages(confidence, right),
         "certain": {
             "share": float(certain.mean()),
             "accuracy": float(right[certain].mean()) if certain.any() else None,

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fervid.models import checkpoint, zoo
-from fervid.models.card import Card, card_path, read_card, save_card
+from fervid.models import checkpoint, pooling, zoo
+from fervid.models.card import Answer, Card, card_path, read_card, save_card
 from fervid.models.crop import crop_face
 from fervid.models.export.int8 import to_int8
+from fervid.models.precision import INT8, Parity, kind, probes
 from fervid.models.runtime import Classifier, from_onnx, open_classifier
 from fervid.models.target import TARGET
 from fervid.pipeline.errors import ModelError, OutputError
@@ -37,14 +38,20 @@ class Export:
 
     path: Path
     sha256: str
-    difference: float
-    """Largest difference of a probability."""
-    agreement: float
-    """Share of faces that got the same label."""
     faces: int
-    """How many faces that was measured on; noise and gradients when none were given."""
-    accuracy: tuple[float, float] | None = None
-    """In torch and exported, on labelled faces of the validation split; None where none were given."""
+    """How many faces it was measured on; noise and gradients when none were given."""
+    answers: dict[Answer, Parity]
+    """Each of the network's answers, its default first; accuracy is that on the validation split."""
+
+    @property
+    def difference(self) -> float:
+        """Largest difference of a probability, of all answers."""
+        return max(parity.largest_difference for parity in self.answers.values())
+
+    @property
+    def lost_nothing(self) -> bool:
+        """Whether labelled faces say of every answer that it is as good as before."""
+        return all(parity.lost_nothing for parity in self.answers.values())
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Faces:
 
 
 def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterable[Frame] = ()) -> Export:
-    """Write `out` (NAME.onnx, NAME.int8.onnx) and note its hash in the card beside it.
+    """Write `out` (NAME.onnx, NAME.int8.onnx) and note its hash in the card beside it, and what proves int8.
 
     `frames` are faces to compare on, such as those of the fer2013 source. int8 measures its ranges on those of the
     training split and cannot do without them; those of the test split are left alone.
@@ -73,6 +80,8 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     if path.suffix == ".onnx":
         raise ModelError(f"{path}: is ONNX already; copy it, with its card {card_path(path).name} beside it")
     card, network = checkpoint.load(path)
+    if kind(out) != ("int8" if int8 else "fp32"):
+        raise OutputError(f"{out}: the name of an 8-bit file ends in {INT8}, and no other's does")
     noted = _card_beside(out, path, card)
     calibration, others = _gather(frames, card)
     if int8 and not len(calibration.crops):
@@ -81,12 +90,16 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
     blob = to_int8(blob, calibration.crops, card) if int8 else _compact(blob)
     unlabelled = replace(calibration, labels=np.full(len(calibration.crops), -1))
     faces = next((given for given in (others, unlabelled) if len(given.crops)), _patterns(card.size))
-    pairs = [(open_classifier(path, "torch", head), from_onnx(blob, card, out, head)) for head in card.heads]
-    export = _compared(pairs, faces, out)
+    made = from_onnx(blob, card, out, next(iter(card.answers)))
+    export = _compared(open_classifier(path, "torch"), made, faces, out)
     if not int8 and export.difference > LARGEST_DIFFERENCE:
         raise ModelError(f"{out}: not written: its probabilities differ from torch's by {export.difference:.1g}")
     write(out, blob)
-    save_card(out, replace(noted, exports={**noted.exports, out.name: export.sha256}))
+    proven = {name: answers for name, answers in noted.proven.items() if name != out.name}
+    if int8 and export.lost_nothing:
+        said = made.every_head(probes(card.size))
+        proven[out.name] = {head: tuple(map(tuple, scores.round(4).tolist())) for head, scores in said.items()}
+    save_card(out, replace(noted, exports={**noted.exports, out.name: export.sha256}, proven=proven))
     return export
 
 
@@ -180,17 +193,27 @@ def _compact(blob: bytes) -> bytes:
     return made
 
 
-def _compared(pairs: list[tuple[Classifier, Classifier]], faces: Faces, out: Path) -> Export:
-    """Every head's probabilities; label and accuracy are those of the first."""
-    scores = [(before(faces.crops), after(faces.crops)) for before, after in pairs]
-    first, second = scores[0]
-    labelled = faces.labels >= 0
-    right = [float((made.argmax(1) == faces.labels)[labelled].mean()) for made in (first, second) if labelled.any()]
+def _compared(before: Classifier, after: Classifier, faces: Faces, out: Path) -> Export:
+    card, (first, second) = before.card, (each.head_logits(faces.crops) for each in (before, after))
+    scores = {
+        answer: [pooling.probabilities(answer, logits, card.heads, card.pooled) for logits in (first, second)]
+        for answer in card.answers
+    }
     return Export(
         path=out,
-        sha256=pairs[0][1].sha256,
-        difference=max(float(abs(before - after).max()) for before, after in scores),
-        agreement=float((first.argmax(1) == second.argmax(1)).mean()),
+        sha256=after.sha256,
         faces=len(faces.crops),
-        accuracy=(right[0], right[1]) if right else None,
+        answers={answer: _parity(*both, faces.labels) for answer, both in scores.items()},
+    )
+
+
+def _parity(before: NDArray[np.float64], after: NDArray[np.float64], labels: NDArray[np.int64]) -> Parity:
+    known = labels >= 0
+    first, second = before.argmax(1), after.argmax(1)
+    right = [float((best == labels)[known].mean()) for best in (first, second) if known.any()]
+    return Parity(
+        largest_difference=float(abs(before - after).max()),
+        agreement=float((first == second).mean()),
+        labelled=int(known.sum()),
+        accuracy_before_and_after=(right[0], right[1]) if right else None,
     )

@@ -29,7 +29,7 @@ def open_teachers(models: Sequence[str], network: str, size: int) -> list[Classi
     Raises:
         ModelError: one is missing, or reads faces of another size than `network`.
     """
-    teachers = [open_classifier(model) for model in models]
+    teachers = [open_classifier(model, precision="fp32") for model in models]
     for model, teacher in zip(models, teachers, strict=True):
         if teacher.card.size != size:
             raise ModelError(

@@ -392,10 +392,13 @@ def export_model(
     path = out or Path(f"{Path(name).stem.removesuffix('.int8')}{'.int8' if int8 else ''}.onnx")
     frames = Pipeline.load(locate(faces), _overrides(settings)) if faces else ()
     made = export_onnx(name, path, int8, frames)
-    click.echo(f"{made.path}: the same label on {made.agreement:.2%} of {made.faces} faces")
+    default = next(iter(made.answers.values()))
+    click.echo(f"{made.path}: the same label on {default.agreement:.2%} of {made.faces} faces")
     click.echo(f"largest difference of a probability: {made.difference:.2g}")
-    if made.accuracy:
-        click.echo(f"accuracy: {made.accuracy[0]:.2%} before, {made.accuracy[1]:.2%} now")
+    if accuracy := default.accuracy_before_and_after:
+        click.echo(f"accuracy: {accuracy[0]:.2%} before, {accuracy[1]:.2%} now")
+    if int8:
+        click.echo(f"emotions {'takes' if made.lost_nothing else 'does not take'} it by itself")
 
 
 @app.command()
