@@ -75,7 +75,7 @@ def main() -> None:
 
 def measure(faces: Grey, truth: NDArray[np.int64], given: argparse.Namespace) -> None:
     """Look at every size once; classify all crops of a size together."""
-    classify = open_classifier("fervid")
+    classify = open_classifier("fervid", precision="fp32")
     shipped, others = classify.card.crop, variants(classify.card.crop)
     right = classify(faces).argmax(1) == truth
     print(f"{len(faces)} faces of PublicTest, direct {right.mean():.1%}; shipped: {named(shipped)}\n")

@@ -71,7 +71,8 @@ def probes(size: int) -> NDArray[np.uint8]:
 
     rows, columns = np.mgrid[:size, :size] * (48 / size)
     waves = [np.sin(rows / (n + 1) + n) * np.cos(columns / (PROBES + 1 - n) - n) for n in range(PROBES)]
-    return (127.5 + 127.5 * np.stack(waves)).round().astype(np.uint8)
+    made: NDArray[np.uint8] = (127.5 + 127.5 * np.stack(waves)).round().astype(np.uint8)
+    return made
 
 
 def as_measured(card: Card, name: str, answers: Mapping[Head, NDArray[np.float32]]) -> bool:

@@ -134,7 +134,7 @@ def test_the_page_says_which_and_a_resume_does_not_change_it(weights: Path, tmp_
     run = iter(Pipeline.parse(chain, keep=Wish(every=0.2)))
     for _ in range(20):
         next(run)
-    run.close()  # type: ignore[attr-defined]
+    run.close()
     on_another_processor(weights)
     with pytest.raises(
         ConfigError, match=r"emotions: was begun with other weights: int8 \w+, here fp32 \w+; --restart begins"

@@ -30,8 +30,8 @@ def judged(scores: Floats, uncertain_below: float, labels: Integers, majorities:
 
     `agreed` are faces on which both say the same; `recall` is the share of these, by emotion, that the best guess has,
     `macro_recall` its mean; `neutral_shown_as_another` the share of neutral ones among them whose label is another
-    emotion, neither neutral nor uncertain. Calibration, coverage and what is `uncertain` (its share, the accuracy of its
-    best guesses; None where it is nothing) count a face once by its label, once by its majority.
+    emotion, neither neutral nor uncertain. Calibration, coverage and what is `uncertain` (its share, the accuracy of
+    its best guesses; None where it is nothing) count a face once by its label, once by its majority.
     """
     confidence, right = twice(scores, labels, majorities)
     agreed = (labels == majorities) & (labels >= 0)

@@ -195,15 +195,16 @@ def _compact(blob: bytes) -> bytes:
 
 def _compared(before: Classifier, after: Classifier, faces: Faces, out: Path) -> Export:
     card, (first, second) = before.card, (each.head_logits(faces.crops) for each in (before, after))
-    scores = {
-        answer: [pooling.probabilities(answer, logits, card.heads, card.pooled) for logits in (first, second)]
-        for answer in card.answers
-    }
+
+    def parity(answer: Answer) -> Parity:
+        scores, others = (pooling.probabilities(answer, made, card.heads, card.pooled) for made in (first, second))
+        return _parity(scores, others, faces.labels)
+
     return Export(
         path=out,
         sha256=after.sha256,
         faces=len(faces.crops),
-        answers={answer: _parity(*both, faces.labels) for answer, both in scores.items()},
+        answers={answer: parity(answer) for answer in card.answers},
     )
 
 
