@@ -95,6 +95,8 @@ class Card:
     """SHA-256 of each .onnx file made from it, by file name."""
     proven: dict[str, dict[Head, tuple[Annotated[tuple[float, ...], Seven], ...]]] = field(default_factory=dict)
     """Of each 8-bit export that lost nothing, by file name: what its heads answer to `precision.probes`."""
+    converted_from: str | None = None
+    """SHA-256 of the file of torch that it was converted from."""
 
     @property
     def learned(self) -> list[int]:
@@ -143,21 +145,40 @@ def read_card(path: Path) -> Card:
     Raises:
         ModelError: it is not one.
     """
-    from pydantic import TypeAdapter, ValidationError
+    card = checked(path, read_json(path))
+    if card.labels != EMOTIONS:
+        raise ModelError(f"{path}: its labels are {', '.join(card.labels)}; fervid's are {', '.join(EMOTIONS)}")
+    return card
 
+
+def read_json(path: Path) -> Any:
+    """Return what a .json file of a card holds.
+
+    Raises:
+        ModelError: it is too long, or not JSON.
+    """
     if path.stat().st_size > LONGEST:
         raise ModelError(f"{path}: too long for a card")
     try:
-        card = TypeAdapter(Card).validate_python(json.loads(path.read_bytes()))
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path}: not a card: not JSON") from None
+
+
+def checked(path: Path, facts: Any) -> Card:
+    """Return the card that a file's JSON is, whatever its labels.
+
+    Raises:
+        ModelError: it is none.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Card).validate_python(facts)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
         raise ModelError(f"{path}: not a card: {where}: {first['msg'].lower()}") from None
-    except (ValueError, RecursionError):
-        raise ModelError(f"{path}: not a card: not JSON") from None
-    if card.labels != EMOTIONS:
-        raise ModelError(f"{path}: its labels are {', '.join(card.labels)}; fervid's are {', '.join(EMOTIONS)}")
-    return card
 
 
 def save_card(path: Path, card: Card) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fervid.models import checkpoint, pooling, zoo
+from fervid.models import checkpoint, pooling
 from fervid.models.card import Answer, Calibration, Card, Head, Pool, load_card
+from fervid.models.foreign import conversion
 from fervid.models.precision import INT8, Kind, Precision, as_measured, kind, probes
 from fervid.pipeline.errors import ModelError
 
@@ -102,7 +103,7 @@ def open_classifier(
     Raises:
         ModelError: weights, library or head are missing, or the weights are not what their card says.
     """
-    path = zoo.weights(model)
+    path = conversion.weights(model)
     card = load_card(path)
     head = head or next(iter(card.answers))
     if head not in card.answers:

@@ -56,14 +56,8 @@ def unpack(blob: bytes, wanted: Mapping[str, Tensor], path: Path, name: str) -> 
     Raises:
         ModelError: it is no safetensors file, of another network than `name`, or holds numbers that are not finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     _check(_header(blob, path), wanted, path, name)
-    try:
-        stored = load(blob)
-    except SafetensorError as error:
-        raise ModelError(f"{path}: no safetensors file: {error}") from None
+    stored = _stored(blob, path)
     restored = {
         key: _restored(key, stored) if tensor.is_floating_point() else stored[key] for key, tensor in wanted.items()
     }
@@ -73,9 +67,29 @@ def unpack(blob: bytes, wanted: Mapping[str, Tensor], path: Path, name: str) -> 
     return restored
 
 
+def everything(blob: bytes, path: Path) -> dict[str, Tensor]:
+    """Return all tensors of a file, whatever network they are of, once their names, types and places are checked.
+
+    Raises:
+        ModelError: it is no safetensors file.
+    """
+    _header(blob, path)
+    return _stored(blob, path)
+
+
 def largest(wanted: Mapping[str, Tensor]) -> int:
     """Bytes of the largest file that can hold these tensors."""
     return HEADER + 8 + sum(tensor.nbytes for tensor in wanted.values())
+
+
+def _stored(blob: bytes, path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(blob)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: no safetensors file: {error}") from None
 
 
 def _to_int8(matrix: Tensor) -> tuple[Tensor, Tensor]:

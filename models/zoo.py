@@ -62,7 +62,7 @@ def weights(name: str | Path) -> Path:
     found = shipped()
     if str(name) not in found:
         what = _nearest(str(name), sorted(found)) if found else "; this installation ships none"
-        raise ModelError(f"no weights {str(name)!r}{what}; or give the path of a .safetensors or .onnx file")
+        raise ModelError(f"no weights {str(name)!r}{what}; or give the path of a .safetensors, .onnx or .pth file")
     return found[str(name)]
 
 

@@ -86,7 +86,7 @@ def test_two_networks_of_one_name_are_an_error() -> None:
 
 def test_unknown_weights_are_an_error_that_says_what_there_is() -> None:
     with pytest.raises(
-        ModelError, match=r"no weights 'nonesuch'; .*or give the path of a \.safetensors or \.onnx file"
+        ModelError, match=r"no weights 'nonesuch'; .*or give the path of a \.safetensors, \.onnx or \.pth file"
     ):
         zoo.weights("nonesuch")
 

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fervid.models import checkpoint, pooling, zoo
+from fervid.models import checkpoint, pooling
 from fervid.models.card import Answer, Card, card_path, read_card, save_card
 from fervid.models.crop import crop_face
 from fervid.models.export.int8 import to_int8
+from fervid.models.foreign import conversion
 from fervid.models.precision import INT8, Parity, kind, probes
 from fervid.models.runtime import Classifier, from_onnx, open_classifier
 from fervid.models.target import TARGET
@@ -76,7 +77,7 @@ def export_onnx(model: str | Path, out: Path, int8: bool = False, frames: Iterab
 
     if find_spec("onnx") is None:
         raise ModelError('onnx is not installed; install it: pip install "fervid[export]"')
-    path = zoo.weights(model)
+    path = conversion.weights(model)
     if path.suffix == ".onnx":
         raise ModelError(f"{path}: is ONNX already; copy it, with its card {card_path(path).name} beside it")
     card, network = checkpoint.load(path)

@@ -16,6 +16,7 @@ import torch
 
 from fervid.models import checkpoint, zoo
 from fervid.models.card import Calibration, Card, card_path
+from fervid.models.foreign import conversion
 from fervid.models.target import Target
 from fervid.models.training import curves, state, teaching
 from fervid.models.training.augment import Augment
@@ -83,7 +84,7 @@ class Session:
         """Take over trained weights, or the mean of several; return their cards."""
         cards: list[Card] = []
         states = []
-        for path in map(zoo.weights, models):
+        for path in map(conversion.weights, models):
             if path.resolve() == self.weights.resolve():
                 raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
             card = checkpoint.load_card(path)

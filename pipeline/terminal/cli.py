@@ -349,16 +349,16 @@ def list_models() -> None:
 def show_model(name: str, whole: bool) -> None:
     """Tell of weights how well they do, what they learned from, what not to use them for.
 
-    NAME is one of `fervid models list`, or the path of a .safetensors or .onnx file.
+    NAME is one of `fervid models list`, or the path of a .safetensors, .onnx or .pth file.
     """
     import json
     from dataclasses import asdict
 
-    from fervid.models import zoo
     from fervid.models.card import load_card
+    from fervid.models.foreign import conversion
     from fervid.models.summary import summary
 
-    path = zoo.weights(name)
+    path = conversion.weights(name)
     card = load_card(path)
     if whole:
         click.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Le
 
-from fervid.models import zoo
 from fervid.models.card import Answer
 from fervid.models.crop import crop_face
+from fervid.models.foreign import conversion
 from fervid.models.precision import Precision
 from fervid.models.readable import readable
 from fervid.models.reading import Emotion, Reader
@@ -78,7 +77,7 @@ class Emotions(Stage):
     """
 
     model: str = "fervid"
-    """A network that ships with fervid (`fervid models list`), or the path of a .safetensors or .onnx file."""
+    """A network that ships with fervid (`fervid models list`), or the path of a .safetensors, .onnx or .pth file."""
     head: Answer | None = None
     """Whose judgement: `labels` are those of FER2013, `votes` the shares of FER+'s voters, who agree far better,
     `pooled` both in one, fitted for what videos show. Left out, it is `pooled` where the network learned both."""
@@ -102,8 +101,8 @@ class Emotions(Stage):
     detached = True
 
     def __post_init__(self) -> None:
-        if Path(self.model).suffix not in zoo.SUFFIXES:
-            zoo.weights(self.model)
+        if not conversion.is_file(self.model):
+            conversion.weights(self.model)
 
     def run(self, frames: Frames) -> Generator[Frame]:
         classify = open_classifier(self.model, self.runtime, self.head, self.precision)
@@ -132,12 +131,14 @@ class Emotions(Stage):
             "runtime": classify.runtime,
             "precision": classify.precision,
         }
-        kept = {
+        kept: dict[str, Any] = {
             "network": card.network,
             "recipe_sha256": card.recipe_sha256,
             "seed": card.seed,
             "epochs": sum(card.learned) or None,
         }
+        if card.converted_from:
+            kept["converted_from"] = card.converted_from
         read = {"head": classify.head, "flip": self.flip, "uncertain_below": threshold}
         return made | read | {"calibration": asdict(classify.calibration), "card": kept}
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
-from fervid.models import zoo
 from fervid.models.crop import crop
+from fervid.models.foreign import conversion
 from fervid.models.reading import Reader
 from fervid.models.target import TARGET, Target
 from fervid.pipeline.errors import InputError
@@ -115,7 +115,7 @@ class Evaluate(Stage):
         assert source
         weights = reader.note if reader else {}
         path, head = (Path(reader.model), reader.head) if reader else (Path("model"), "labels")
-        model = path.stem if path.suffix in zoo.SUFFIXES else path.name
+        model = path.stem if conversion.is_file(path) else path.name
         folder = resolve(self.out, run, model=model, head=head)
         figures = {split: _split(answers, split, folder, run) for split, answers in splits.items()}
         whole = {"source": source.name, "weights": weights, "labels": EMOTIONS, "splits": figures}

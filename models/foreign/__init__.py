@@ -1,0 +1,1 @@
+"""Weights from elsewhere: files of torch, read without running what they hold."""
