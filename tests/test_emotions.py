@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tiny import saved
 
 from fervid.models.card import Calibration
-from fervid.models.crop import Framing, crop
+from fervid.models.crop import CROP_SCALE, Framing, crop
 from fervid.models.runtime import open_classifier
 from fervid.pipeline import CHANGED, EMOTIONS, FACES, Face, Frame, Frames, Pipeline, Stage, register
 from fervid.pipeline.configuration.options import build
@@ -180,6 +180,33 @@ def test_the_other_head_reads_the_votes(tmp_path: Path) -> None:
     assert not np.allclose(labels.faces[0][PROBABILITIES], votes.faces[0][PROBABILITIES])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_three_views_are_the_mean_of_three_zooms(tmp_path: Path, flip: bool) -> None:
+    """And of their mirror images; the label is that of the mean, and what can be read is judged by the usual crop."""
+    framing = Framing(scale=1.2, up=0.05)
+    path = saved(tmp_path, crop=framing)
+    frame = run(emotions(path, views=3, flip=str(flip).lower()), 1)[0]
+    for face in frame.faces[:2]:
+        zooms = [replace(framing, scale=1.2 * zoom) for zoom in (1.0, 0.9, 1.1)]
+        crops = [crop(frame.image, face.box, face.keypoints, 24, zoom) for zoom in zooms]
+        crops += [one[:, ::-1] for one in crops if flip]
+        each = open_classifier(path)(np.stack(crops))
+        assert face[PROBABILITIES] == pytest.approx(each.mean(0), abs=1e-6)
+        assert abs(each[0] - each[1]).max() > 1e-4
+        assert label(face) == EMOTIONS[int(each.mean(0).argmax())]
+    assert weights(emotions(path, views=3))["views"] == 3
+
+
+def test_three_views_of_a_labelled_face_begin_with_its_own_pixels(tmp_path: Path) -> None:
+    source, pictures = csv_of_faces(tmp_path, 2)
+    path = saved(tmp_path, size=48, crop=Framing(scale=1.4, up=0.0))
+    frames = list(Pipeline.parse(f"stages:\n- fer2013: {{path: {source}}}\n{emotions(path, views=3)}"))
+    for frame, picture in zip(frames, pictures, strict=True):
+        wide = [crop(picture, frame.faces[0].box, None, 48, Framing(scale=CROP_SCALE * zoom)) for zoom in (0.9, 1.1)]
+        expected = open_classifier(path)(np.stack([picture, *wide])).mean(0)
+        assert frame.faces[0][PROBABILITIES] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_threshold_of_the_card_holds_unless_the_yaml_has_one(tmp_path: Path) -> None:
     path = saved(tmp_path, heads={"labels": Calibration(uncertain_below=0.999999)})
     assert label(run(emotions(path), 1)[0].faces[0]) == "uncertain"
@@ -267,6 +294,7 @@ def test_a_changed_picture_is_not_read() -> None:
     [
         ("{runtime: tensorflow}", "runtime"),
         ("{uncertain_below: 1.5}", "uncertain_below"),
+        ("{views: 2}", "views"),
         ("{modle: fervid}", "no option 'modle'; did you mean 'model'?"),
     ],
 )

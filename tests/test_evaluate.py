@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fervid.models import calibration
 from fervid.models.crop import crop
+from fervid.models.evaluation.report import markdown
 from fervid.models.ferplus import majority
 from fervid.models.reading import Emotion, Reader
 from fervid.models.runtime import open_classifier
@@ -109,6 +110,13 @@ def test_a_mirrored_reading_is_the_mean_of_both_and_said(tmp_path: Path, table: 
         "Each face and its mirror image were read, from fer2013, by the head labels of `"
         in (tmp_path / "out" / "evaluation.md").read_text()
     )
+
+
+def test_a_report_says_in_how_many_zooms_a_face_was_read() -> None:
+    told = [markdown("m", "s", how, {}) for how in ({}, {"views": 3}, {"views": 3, "flip": True})]
+    assert "Each face was read once, from s" in told[0]
+    assert "Each face was read in 3 zooms, from s" in told[1]
+    assert "Each face and its mirror image were read in 3 zooms, from s" in told[2]
 
 
 @pytest.mark.parametrize(

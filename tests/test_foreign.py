@@ -106,7 +106,8 @@ def test_a_run_reads_a_state_dict_and_its_page_says_so(tmp_path: Path, cache: Pa
 def test_every_network_is_found_by_its_layers(tmp_path: Path, name: str) -> None:
     network = zoo.build(name).eval()
     card, read = checkpoint.load(conversion.weights(saved(tmp_path, renamed(network))))
-    assert (card.network, card.size, card.mean, card.std) == (name, 48, network.mean, network.std)
+    assert card.network == name
+    assert (card.size, card.mean, card.std) == tuple(getattr(network, fact) for fact in ("size", "mean", "std"))
     assert all(torch.equal(tensor, read.state_dict()[key]) for key, tensor in network.state_dict().items())
 
 
@@ -246,7 +247,7 @@ def wrong(key: str, change: Callable[[Tensor], Tensor]) -> State:
 
 def torchscript() -> bytes:
     file = io.BytesIO()
-    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), file)  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), file)
     return file.getvalue()
 
 
@@ -292,7 +293,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "foreign": (
         lambda: dumped(Resnet().state_dict()),
-        "of no network that fervid knows (cnn3, deep_elu, fervid, keras_cnn4, scratch_cnn",
+        "of no network that fervid knows (cnn3, deep_elu, ",
     ),
     "colours": (lambda: dumped(Resnet().state_dict()), "it holds 3 layers, from 0 (64 x 3 x 7 x 7) to 2 (7 x 64)"),
     "other classes": (

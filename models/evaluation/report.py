@@ -7,7 +7,9 @@ from typing import Any
 
 def markdown(model: str, source: str, weights: dict[str, Any], splits: dict[str, dict[str, Any]]) -> str:
     """Return the report; the pictures lie beside it. `weights` is what the run knows of them."""
-    how = "Each face and its mirror image were read" if weights.get("flip") else "Each face was read once"
+    mirrored, views = weights.get("flip"), weights.get("views", 1)
+    times = f" in {views} zooms" if views > 1 else "" if mirrored else " once"
+    how = f"Each face {'and its mirror image were' if mirrored else 'was'} read{times}"
     which = f"`{weights.get('model', model)}` (SHA-256 {str(weights.get('sha256', 'unknown'))[:12]})"
     what = f"{how}, from {source}, by the head {weights.get('head', 'labels')} of {which}."
     parts = [f"# How well {model} reads faces", what, _overview(splits)]
