@@ -306,7 +306,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "two": (
         lambda: dumped({"model": tiny().state_dict(), "ema": tiny(1).state_dict()}),
-        "holds several weights, 'model', 'ema'; keep one of them in a file",
+        "holds several weights, 'ema', 'model'; keep one of them in a file",
     ),
 }
 

@@ -99,7 +99,7 @@ def _found(path: Path, files: dict[str, list[Layer]], said: dict[str, Any]) -> t
     ]
     if not fits:
         raise ModelError(f"{path}: {_unknown(max(files.values(), key=len), known)}")
-    if len(entries := {entry for entry, *_ in fits}) > 1:
+    if len(entries := dict.fromkeys(entry for entry, *_ in fits)) > 1:
         raise ModelError(f"{path}: holds several weights, {', '.join(map(repr, entries))}; keep one of them in a file")
     if len(fits) > 1:
         names = " and of ".join(name for _, name, _ in fits)
