@@ -61,6 +61,9 @@ def weights(name: str | Path) -> Path:
         return path
     found = shipped()
     if str(name) not in found:
+        if str(name) in networks.built_in:
+            how = f"`fervid run train_{name} --set fer2013.path=fer2013.csv` makes runs/{name}/{name}.safetensors"
+            raise ModelError(f"the network {name} ships without weights: {how}, whose path is a model's name, too")
         what = _nearest(str(name), sorted(found)) if found else "; this installation ships none"
         raise ModelError(f"no weights {str(name)!r}{what}; or give the path of a .safetensors, .onnx or .pth file")
     return found[str(name)]

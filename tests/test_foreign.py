@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import drawn
 import numpy as np
 import pytest
 import torch
@@ -228,6 +229,19 @@ def test_where_no_cache_can_be_kept_it_works_all_the_same(
     monkeypatch.chdir(tmp_path)
     assert np.allclose(open_classifier(saved(tmp_path, tiny().state_dict()))(faces()), expected(tiny()), atol=1e-5)
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_training_goes_on_from_it_with_the_pixels_that_its_card_says(tmp_path: Path) -> None:
+    drawn.write(tmp_path / "fer2013.csv", drawn.rows())
+    path = saved(tmp_path, tiny().state_dict())
+    (tmp_path / "best_model.json").write_text('{"mean": 0.25, "std": 0.75}')
+    train = {"network": "tiny", "start": str(path), "epochs": 0, "votes": 0, "out": str(tmp_path / "out")}
+    stages = [{"fer2013": {"path": str(tmp_path / "fer2013.csv")}}, {"train": train}]
+    list(Pipeline.parse(json.dumps({"stages": stages})))
+    card, network = checkpoint.load(tmp_path / "out" / "tiny.safetensors")
+    assert (card.mean, card.std) == (0.25, 0.75)
+    assert torch.equal(network.state_dict()["head.weight"], tiny().head.weight)
 
 
 class Resnet(nn.Sequential):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def test_unknown_weights_are_an_error_that_says_what_there_is() -> None:
         ModelError, match=r"no weights 'nonesuch'; .*or give the path of a \.safetensors, \.onnx or \.pth file"
     ):
         zoo.weights("nonesuch")
+
+
+def test_a_network_without_weights_says_what_makes_them() -> None:
+    with pytest.raises(ModelError, match="deep_elu ships without weights: `fervid run train_deep_elu --set ") as caught:
+        zoo.weights("deep_elu")
+    assert "makes runs/deep_elu/deep_elu.safetensors" in str(caught.value)
+    assert Path(str(files("fervid.configs"))).joinpath("train_deep_elu.yaml").is_file()
 
 
 def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:

@@ -88,16 +88,25 @@ class Session:
             if path.resolve() == self.weights.resolve():
                 raise OutputError(f"{path}: cannot be where training starts and where it ends; choose another `out`")
             card = checkpoint.load_card(path)
-            if card.network != self.network:
-                raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
-            if cards and card.heads.keys() != cards[0].heads.keys():
-                raise ModelError(f"{path}: learned other heads than {models[0]}; there is no mean of them")
+            self._check(path, card, cards[0] if cards else card, models[0])
             cards.append(card)
             states.append(checkpoint.load(path)[1].state_dict())
         if cards:
             self.model.load_state_dict(mean(states))
+            self.model.mean, self.model.std = _pixels(cards[0])  # type: ignore[assignment]
             self.recipe["start_sha256"] = [card.sha256 for card in cards]
         return cards
+
+    def _check(self, path: Path, card: Card, first: Card, named: str) -> None:
+        """Refuse weights that this network cannot begin with, or of which and of the first ones there is no mean."""
+        if card.network != self.network:
+            raise ModelError(f"{path}: cannot start {self.network!r}: its weights are of {card.network!r}")
+        if card.size != self.examples.size:
+            raise ModelError(f"{path}: reads faces of {card.size} pixels, {self.network} learns {self.examples.size}")
+        if card.heads.keys() != first.heads.keys():
+            raise ModelError(f"{path}: learned other heads than {named}; there is no mean of them")
+        if _pixels(card) != _pixels(first):
+            raise ModelError(f"{path}: sees other pixels than {named}; there is no mean of them")
 
     def add(self, frame: Frame, target: Target) -> None:
         """Keep a frame of the train or validation split."""
@@ -182,6 +191,11 @@ class Session:
 
     def _part(self, cls: type[T]) -> T:
         return cls(**{field.name: self.recipe[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+
+
+def _pixels(card: Card) -> tuple[float, float]:
+    """Mean and deviation of the grey values that it takes."""
+    return card.mean, card.std
 
 
 def _several(models: str | list[str] | None) -> list[str]:
