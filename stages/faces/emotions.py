@@ -100,7 +100,7 @@ class Emotions(Stage):
     """Also read each face's mirror image and take the mean: a little more accurate, twice the time."""
     views: Literal[1, 3] = 1
     """3: also read each face a tenth nearer and a tenth wider, and take the mean of the probabilities: a little more
-    accurate and less sure of itself, three times the time. `uncertain_below` stays what it is."""
+    accurate and less sure of itself, two to three times the time. `uncertain_below` stays what it is."""
 
     needs = (FRAMES, FACES)
     gives = (EMOTION, PROBABILITIES, UNREADABLE, READER)
