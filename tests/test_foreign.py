@@ -195,6 +195,7 @@ def test_a_card_beside_it_says_what_the_file_does_not(tmp_path: Path, caplog: py
         ('{"labels": ["happy"]}', "labels must be these, in the order of the network's answers: angry, disgust, "),
         ('{"std": 0}', "not a card: std: "),
         ('{"network": "cnn_3"}', "no network 'cnn_3'; did you mean 'cnn3'"),
+        ('{"network": ["cnn3"]}', "no network"),
         ("[]", "not a card: not a JSON object"),
         ("{", "not a card: not JSON"),
         ('{"size": 48}', ""),
@@ -318,6 +319,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: dumped(tiny().state_dict() | {"last.weight": torch.zeros(7, 7)}),
         "tiny has no more layer in the place of last (7 x 7)",
     ),
+    "no layer": (lambda: dumped({"norm.num_batches_tracked": torch.zeros(())}), "it holds 0 layers"),
+    "long name": (lambda: dumped({"a" * 9999 + ".weight": torch.zeros(3)}), f"from {'a' * 80} (3) to"),
     "two": (
         lambda: dumped({"model": tiny().state_dict(), "ema": tiny(1).state_dict()}),
         "holds several weights, 'ema', 'model'; keep one of them in a file",

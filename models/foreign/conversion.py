@@ -89,8 +89,8 @@ def _converted(path: Path, blob: bytes, said: dict[str, Any]) -> tuple[Card, nn.
 
 def _found(path: Path, files: dict[str, list[Layer]], said: dict[str, Any]) -> tuple[str, str, dict[str, str]]:
     """The entry of the file, the network whose layers it has, and our keys -> its keys."""
-    wanted = [said["network"]] if "network" in said else zoo.networks.names()
-    known = {name: matching.layers(zoo.build(str(name)).state_dict()) for name in wanted}
+    wanted = [str(said["network"])] if "network" in said else zoo.networks.names()
+    known = {name: matching.layers(zoo.build(name).state_dict()) for name in wanted}
     fits = [
         (entry, name, keys)
         for entry, theirs in files.items()
@@ -114,8 +114,8 @@ def _found(path: Path, files: dict[str, list[Layer]], said: dict[str, Any]) -> t
 
 def _unknown(theirs: list[Layer], known: dict[str, list[Layer]]) -> str:
     """Say what the weights look like, and where the nearest network differs."""
-    held = f"of no network that fervid knows ({', '.join(known)}): it holds {len(theirs)} layers, "
-    held += f"from {theirs[0]} to {theirs[-1]}"
+    held = f"of no network that fervid knows ({', '.join(known)}): it holds {len(theirs)} layers"
+    held += f", from {theirs[0]} to {theirs[-1]}" if theirs else ""
     name, ours = max(known.items(), key=lambda one: matching.common(theirs, one[1]))
     if not (same := matching.common(theirs, ours)):
         return held

@@ -33,7 +33,7 @@ class Layer(NamedTuple):
 
     def __str__(self) -> str:
         first = next(iter(self.shapes.values()), ())
-        return f"{self.name or 'a lone tensor'} ({' x '.join(map(str, first)) or 'one number'})"
+        return f"{self.name[:80] or 'a lone tensor'} ({' x '.join(map(str, first)) or 'one number'})"
 
 
 def layers(state: Mapping[str, Tensor]) -> list[Layer]:
