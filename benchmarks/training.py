@@ -61,7 +61,7 @@ def main() -> None:
 
 def compare(name: str, csv: Path, batches: int, rounds: int) -> None:
     """Learn in turn and print medians."""
-    recipe = dataclasses.asdict(trainer(name, {"train.epochs": rounds + 1}))
+    recipe = trainer(name, {"train.epochs": rounds + 1}).recipe()
     seconds: dict[str, list[float]] = {"fervid": [], "plain": []}
     ends = []
     with tempfile.TemporaryDirectory() as folder:
@@ -239,7 +239,7 @@ def plain_memory(name: str, threads: int) -> tuple[float, float]:
     """MB after the imports, and how much more the plain loop takes for a few batches of noise."""
     torch.set_num_threads(threads)
     before = resident("VmRSS")
-    recipe = dataclasses.asdict(trainer(name, {}))
+    recipe = trainer(name, {}).recipe()
     count = 10 * recipe["batch"]
     noise = torch.randint(256, (count, 1, 48, 48), dtype=torch.uint8)
     labels = torch.randint(7, (count,))

@@ -480,3 +480,11 @@ def test_the_mean_of_several_is_calibrated_and_else_as_it_was(tmp_path: Path, ta
 
 def _same(a: Any, b: Any) -> bool:
     return bool((a - b).abs().max() < 1e-6)
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="only Linux lists what its processor knows")
+def test_bfloat16_is_left_to_processors_that_know_it(tmp_path: Path) -> None:
+    known = {"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split())
+    train(tmp_path, epochs=1, bf16=None, device="cpu")
+    assert json.loads((tmp_path / "run" / "mine.json").read_text())["recipe"]["bf16"] == bool(known)

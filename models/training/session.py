@@ -202,6 +202,13 @@ def _several(models: str | list[str] | None) -> list[str]:
     return [models] if isinstance(models, str) else models or []
 
 
+def knows_bf16(device: str) -> bool:
+    """Whether it computes in bfloat16 itself: what works around that takes several times as long as float32."""
+    if _device(device).type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -113,8 +113,9 @@ class Train(Stage):
     sharpness_share: Annotated[float, Gt(0), Le(1)] = 1.0
     """Share of a batch that the way uphill is looked for with: 0.25 takes a quarter more time in place of twice the
     time (Brock et al. 2021, whose networks had no batch normalisation: its statistics are that share's)."""
-    bf16: bool = True
-    """Compute in bfloat16 where that is safe: up to twice as fast on CPUs and GPUs that know it."""
+    bf16: bool | None = None
+    """Compute in bfloat16 where that is safe: up to twice as fast on CPUs and GPUs that know it, many times as slow on
+    others. Left out, it is taken where it is known."""
     channels_last: bool = True
     """Memory layout that convolutions are faster in; weights and results are the same but for rounding."""
     seed: Annotated[int, Ge(0)] = 1
@@ -140,7 +141,7 @@ class Train(Stage):
 
         if self.tensorboard and find_spec("tensorboard") is None:
             raise ConfigError("option 'tensorboard': is not installed; install it: pip install \"fervid[tensorboard]\"")
-        session = Session(self.network, Path(self.out.replace("{network}", self.network)), self._recipe())
+        session = Session(self.network, Path(self.out.replace("{network}", self.network)), self.recipe())
         session.claim(self.overwrite)
         run = frames.run
         for frame in frames:
@@ -154,8 +155,12 @@ class Train(Stage):
             if not session.weights.exists():
                 run.lost.cut = "interrupted"
 
-    def _recipe(self) -> dict[str, Any]:
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}
+    def recipe(self) -> dict[str, Any]:
+        """All options that the weights depend on, as they hold on this machine."""
+        from fervid.models.training.session import knows_bf16
+
+        recipe = {name: value for name, value in dataclasses.asdict(self).items() if name not in NOT_RECIPE}
+        return recipe | {"bf16": knows_bf16(self.device) if self.bf16 is None else self.bf16}
 
     def _train(self, session: Session, run: Run) -> None:
         import torch
