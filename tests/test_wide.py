@@ -127,9 +127,30 @@ def textures() -> list[NDArray[np.uint8]]:
     return [noise, np.asarray(clouds, np.uint8), text, brick]
 
 
+def with_holes(holes: list[tuple[int, int]], radius: int) -> NDArray[np.uint8]:
+    """Rows of discs with holes at places in tenths of their radius."""
+    rng, image = np.random.default_rng(4), np.full((360, 640, 3), (60, 60, 80), np.uint8)
+    for y in range(40, 360, 70):
+        for x in range(40, 640, 70):
+            shade = (np.array((150, 180, 225)) * rng.uniform(0.5, 1)).tolist()
+            cv2.circle(image, (x, y), radius, shade, -1, cv2.LINE_AA)
+            for right, down in holes:
+                place = x + right * radius // 10, y + down * radius // 10
+                cv2.circle(image, place, radius // 8, (40, 30, 30), -1, cv2.LINE_AA)
+    return image
+
+
 def test_what_is_no_face_is_none() -> None:
     with open_detector("far", "litert", 0.5, None) as detector:
         assert [detector.find(picture, 0.0, Memory(), alone=True) for picture in textures()] == [[]] * 4
+
+
+@pytest.mark.parametrize("holes", [[(-3, -3), (3, -3), (-3, 3), (3, 3)], [(-3, 0), (3, 0)]], ids=["four", "two"])
+def test_a_button_is_no_face(holes: list[tuple[int, int]]) -> None:
+    """It looks alike with either side up; of 135 one may pass."""
+    pictures = [with_holes(holes, radius) for radius in (22, 26, 30)]
+    with open_detector("far", "litert", 0.5, None) as detector:
+        assert sum(len(detector.find(picture, 0.0, Memory(), alone=True)) for picture in pictures) <= 1
 
 
 @dataclass
