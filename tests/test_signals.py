@@ -110,6 +110,8 @@ def test_a_library_that_never_answers_does_not_outlive_the_second_one() -> None:
     process = subprocess.Popen([sys.executable, "-c", HANGS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "hangs\n"
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "stopping\n"
     began = time.monotonic()
