@@ -326,7 +326,7 @@ def test_a_training_takes_nothing_from_a_folder_that_is_no_training_s(tmp_path: 
 
     (tmp_path / name).write_text("mine")
     with pytest.raises(OutputError, match=f"{name}: is there, and no training made it; choose another `out`"):
-        Session("cnn3", tmp_path, Train("cnn3")._recipe()).claim(overwrite=False)
+        Session("cnn3", tmp_path, Train("cnn3").recipe()).claim(overwrite=False)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
