@@ -27,6 +27,20 @@ def test_a_run_goes_its_way(tmp_path: Path, redirections: str) -> None:
     assert fervid(tmp_path, redirections, "run", "none.yaml").returncode == 2
 
 
+def test_what_a_library_prints_of_an_interrupt_is_not_seen(tmp_path: Path) -> None:
+    (tmp_path / "prints.py").write_text(
+        "import sys\nfrom dataclasses import dataclass\nfrom fervid.pipeline import Stage, register\n\n\n"
+        "@register('prints')\n@dataclass(frozen=True)\nclass Prints(Stage):\n    def run(self, frames):\n"
+        "        for error in (KeyboardInterrupt(), ValueError('seen')):\n"
+        "            sys.excepthook(type(error), error, None)\n        yield from frames\n"
+    )
+    (tmp_path / "a.yaml").write_text("plugins: [prints.py]\nstages: [demo: {frames: 2}, prints]\n")
+    command = [sys.executable, "-c", "from fervid.pipeline.terminal.cli import main; main()", "run", "a.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "KeyboardInterrupt" not in done.stderr
+    assert "ValueError: seen" in done.stderr
+
+
 def test_processes_that_are_started_have_them_too() -> None:
     code = (
         "import subprocess, sys; from fervid.pipeline.terminal.streams import open_streams; open_streams()\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -420,7 +421,8 @@ def doctor() -> None:
 
 def main() -> None:
     """Start here."""
-    from fervid.pipeline.terminal.streams import open_streams
+    from fervid.pipeline.terminal.streams import open_streams, told_elsewhere
 
     open_streams()
+    sys.excepthook = told_elsewhere
     app(prog_name="fervid")
