@@ -46,11 +46,11 @@ def load(path: Path) -> tuple[Card, nn.Module]:
     return card, network.eval()
 
 
-def read(path: Path, sha256: str, limit: int) -> bytes:
-    """Return the bytes of a weights file of at most `limit` bytes, if they have that hash.
+def bounded(path: Path, limit: int, larger: str) -> bytes:
+    """Return the bytes of a file of at most `limit` bytes; `larger` says what it means if there are more.
 
     Raises:
-        ModelError: too large, unreadable or changed.
+        ModelError: too large or unreadable.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +58,17 @@ def read(path: Path, sha256: str, limit: int) -> bytes:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     if len(blob) > limit:
-        raise ModelError(f"{path}: larger than its network needs: not the weights that its card describes")
+        raise ModelError(f"{path}: {larger}")
+    return blob
+
+
+def read(path: Path, sha256: str, limit: int) -> bytes:
+    """Return the bytes of a weights file of at most `limit` bytes, if they have that hash.
+
+    Raises:
+        ModelError: too large, unreadable or changed.
+    """
+    blob = bounded(path, limit, "larger than its network needs: not the weights that its card describes")
     if hashlib.sha256(blob).hexdigest() != sha256:
         raise ModelError(f"{path}: is not the file that its card describes (SHA-256 differs): cut short or changed")
     return blob

@@ -31,7 +31,7 @@ def no_frames(stage: Stage, made: object) -> StageError:
 
 
 def watched(frames: Iterable[Frame], given: Collection[Fact[Any]]) -> Generator[Frame]:
-    """Pass frames on, and warn of the first fact with columns that they know though no stage gives it."""
+    """Pass frames on, and warn once of each fact with columns that is known though no stage gives it."""
     known = set(given)
     for frame in frames:
         for holder in (frame, *frame.faces):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from fervid.models import tensors
+from fervid.models.checkpoint import bounded
 from fervid.models.foreign import unpickle
 from fervid.pipeline.errors import ModelError, plain
 from fervid.pipeline.interpreter import PYTHON
@@ -45,13 +46,7 @@ def load(path: Path) -> bytes:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    try:
-        with path.open("rb") as file:
-            blob = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(blob) > LARGEST:
-        raise ModelError(f"{path}: larger than {LARGEST >> 20} MB, so of no network that fervid knows")
+    blob = bounded(path, LARGEST, f"larger than {LARGEST >> 20} MB, so of no network that fervid knows")
     if blob.startswith(HDF5):
         raise ModelError(f"{path}: {KERAS}")
     return blob
