@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Box, Face
+from fervid.pipeline.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ def region(box: Box, keypoints: NDArray[np.float32] | None = None, framing: Fram
 
 
 def crop(
-    image: NDArray[np.uint8],
+    image: Picture | NDArray[np.uint8],
     box: Box,
     keypoints: NDArray[np.float32] | None,
     size: int,
@@ -66,9 +67,9 @@ def crop(
     """
     import cv2
 
-    square = region(box, keypoints, framing)
-    shrink = max(1, min(floor(square.side / size), *image.shape[:2]))
-    grey, left, top = _cut(image, square, shrink)
+    picture, square = Picture.of(image), region(box, keypoints, framing)
+    shrink = max(1, min(floor(square.side / size), picture.width, picture.height))
+    grey, left, top = _cut(picture, square, shrink)
     if shrink > 1:
         grey = cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     over = 2 if square.side > size else 1
@@ -81,7 +82,7 @@ def crop(
 
 
 def crop_face(
-    image: NDArray[np.uint8], face: Face, size: int, framing: Framing, zoom: float = 1.0
+    image: Picture | NDArray[np.uint8], face: Face, size: int, framing: Framing, zoom: float = 1.0
 ) -> NDArray[np.uint8]:
     """Return the face as `crop` does: framed as a card says, but for a picture that is a face already.
 
@@ -110,16 +111,12 @@ def _eye_line(keypoints: NDArray[np.float32] | None, size: float) -> float:
     return atan2(y2 - y1, x2 - x1) if known else 0.0
 
 
-def _cut(image: NDArray[np.uint8], square: Region, shrink: int) -> tuple[NDArray[np.uint8], int, int]:
+def _cut(picture: Picture, square: Region, shrink: int) -> tuple[NDArray[np.uint8], int, int]:
     """Grey sub-picture that holds the square, its sides multiples of `shrink`, and where it begins."""
-    import cv2
-
-    height, width = image.shape[:2]
     reach = square.side / 2 * (abs(cos(square.angle)) + abs(sin(square.angle))) + shrink
-    left, right = _span(square.x, reach, width, shrink)
-    top, bottom = _span(square.y, reach, height, shrink)
-    part = image[top:bottom, left:right]
-    return part if image.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), left, top  # type: ignore[return-value]
+    left, right = _span(square.x, reach, picture.width, shrink)
+    top, bottom = _span(square.y, reach, picture.height, shrink)
+    return picture.grey(slice(top, bottom), slice(left, right)), left, top
 
 
 def _span(centre: float, reach: float, length: int, step: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
 
 from fervid.pipeline.fact import Cell, Column, Fact, named
 from fervid.pipeline.original import Original
+from fervid.pipeline.picture import Patch, Picture, Pixels, Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,24 +111,58 @@ class Source:
         return self.original.name if self.original else self.path
 
 
-@dataclass(slots=True, weakref_slot=True)
 class Frame(Knowing):
     """One picture of a source and all that is known about it."""
 
-    index: int
-    """0-based count of the source's frames; of a live source, of those that were taken."""
-    time: float
-    """Seconds: the container's presentation timestamp; of a live source, since its first frame."""
-    image: NDArray[np.uint8]
-    """Height x width x 3, BGR, contiguous. A stage that changes pixels gives CHANGED."""
-    source: Source
-    faces: list[Face] = field(default_factory=list)
-    name: str | None = None
-    """Of the picture's own file, where it has one."""
-    wall_time: datetime | None = None
-    """UTC time of capture, of live sources only."""
-    known: dict[Fact[Any], Any] = field(default_factory=dict)
-    """What stages have added; `frame[FACT]` reads it and `frame[FACT] = value` writes it."""
+    __slots__ = ("__weakref__", "faces", "index", "known", "name", "picture", "source", "time", "wall_time")
+
+    def __init__(
+        self,
+        index: int,
+        time: float,
+        image: NDArray[np.uint8] | Picture,
+        source: Source,
+        faces: list[Face] | None = None,
+        name: str | None = None,
+        wall_time: datetime | None = None,
+        known: dict[Fact[Any], Any] | None = None,
+    ) -> None:
+        self.index = index
+        """0-based count of the source's frames; of a live source, of those that were taken."""
+        self.time = time
+        """Seconds: the container's presentation timestamp; of a live source, since its first frame."""
+        self.picture = Picture.of(image)
+        """What it shows, in the form in which it came until `image` is asked for."""
+        self.source = source
+        self.faces: list[Face] = [] if faces is None else faces
+        self.name = name
+        """Of the picture's own file, where it has one."""
+        self.wall_time = wall_time
+        """UTC time of capture, of live sources only."""
+        self.known: dict[Fact[Any], Any] = {} if known is None else known
+        """What stages have added; `frame[FACT]` reads it and `frame[FACT] = value` writes it."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """Height x width x 3, BGR, contiguous; made when it is first asked for. What is written into it stays.
+
+        A stage that changes pixels gives CHANGED. One that needs a part, or a copy in grey or small, asks `picture`.
+        """
+        if not isinstance(self.picture, Pixels):
+            self.picture = Pixels(self.picture.bgr())
+        return self.picture.image
+
+    @image.setter
+    def image(self, image: NDArray[np.uint8]) -> None:
+        self.picture = Pixels(image)
+
+    def opened(self, places: Sequence[Place]) -> list[Patch]:
+        """Patches of the picture to paint into, each of these places being wholly in one of them.
+
+        Where few are painted into, the rest of the picture stays in the form in which it came.
+        """
+        self.picture, patches = self.picture.opened(places)
+        return patches
 
     def __getstate__(self) -> dict[str, Any]:
         """For `frames.keep`: its faces, not its picture: the stages behind have seen this frame already."""
@@ -136,8 +171,8 @@ class Frame(Knowing):
     def __setstate__(self, kept: dict[str, Any]) -> None:
         import numpy as np
 
-        self.__init__(kept["index"], kept["time"], np.empty((0, 0, 3), np.uint8), Source("", 0, 0))  # type: ignore[misc]
-        self.name, self.faces = kept["name"], kept["faces"]
+        nothing = np.empty((0, 0, 3), np.uint8)
+        self.__init__(kept["index"], kept["time"], nothing, Source("", 0, 0), kept["faces"], kept["name"])  # type: ignore[misc]
 
 
 class _OfItself(Fact[Face]):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fervid.pipeline import ALONE, Face, Frame, Frames, Pipeline, Stage, register
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.memory import Reader, Writer
+from fervid.pipeline.picture import Pixels
 from fervid.stages.faces.detection import wide
 from fervid.stages.faces.detection.blazeface import FULL, SHORT, anchors
 from fervid.stages.faces.detection.detector import Detector, Memory, open_detector
@@ -106,13 +107,13 @@ def test_a_picture_that_stands_alone_is_looked_at_as_with_far(tmp_path: Path) ->
 def test_a_face_of_which_a_third_is_outside_is_found(edge: int) -> None:
     image, axis = portrait(), edge % 2
     with open_detector("auto", "litert", 0.5, None) as detector:
-        (face,) = detector.find(image, 0.0, Memory())
+        (face,) = detector.find(Pixels(image), 0.0, Memory())
         place = face.box[edge] + (0.35 if edge < 2 else -0.35) * (face.box[2] - face.box[0])
         part = [slice(None), slice(None)]
         part[1 - axis] = slice(round(place), None) if edge < 2 else slice(None, round(place))
         cut = np.ascontiguousarray(image[tuple(part)])
         memory = Memory()
-        assert [len(detector.find(cut, index / 25, memory)) for index in range(5)] == [1] * 5
+        assert [len(detector.find(Pixels(cut), index / 25, memory)) for index in range(5)] == [1] * 5
 
 
 def textures() -> list[NDArray[np.uint8]]:
@@ -142,7 +143,7 @@ def with_holes(holes: list[tuple[int, int]], radius: int) -> NDArray[np.uint8]:
 
 def test_what_is_no_face_is_none() -> None:
     with open_detector("far", "litert", 0.5, None) as detector:
-        assert [detector.find(picture, 0.0, Memory(), alone=True) for picture in textures()] == [[]] * 4
+        assert [detector.find(Pixels(picture), 0.0, Memory(), alone=True) for picture in textures()] == [[]] * 4
 
 
 @pytest.mark.parametrize("holes", [[(-3, -3), (3, -3), (-3, 3), (3, 3)], [(-3, 0), (3, 0)]], ids=["four", "two"])
@@ -150,7 +151,7 @@ def test_a_button_is_no_face(holes: list[tuple[int, int]]) -> None:
     """It looks alike with either side up; of 135 one may pass."""
     pictures = [with_holes(holes, radius) for radius in (22, 26, 30)]
     with open_detector("far", "litert", 0.5, None) as detector:
-        assert sum(len(detector.find(picture, 0.0, Memory(), alone=True)) for picture in pictures) <= 1
+        assert sum(len(detector.find(Pixels(picture), 0.0, Memory(), alone=True)) for picture in pictures) <= 1
 
 
 @dataclass
@@ -172,7 +173,7 @@ def test_pauses_grow_where_nobody_is(monkeypatch: pytest.MonkeyPatch, range_: st
     memory = Memory()
     with open_detector(range_, "litert", 0.5, None) as detector:  # type: ignore[arg-type]
         for index in range(60):
-            detector.find(picture, index / 2, memory)
+            detector.find(Pixels(picture), index / 2, memory)
     assert looks.times == times
 
 
@@ -182,7 +183,7 @@ def pictures(count: int) -> list[NDArray[np.uint8]]:
 
 
 def boxes(detector: Detector, images: list[NDArray[np.uint8]], memory: Memory, start: int) -> list[list[tuple]]:
-    return [[f.box for f in detector.find(image, (start + n) / 24, memory)] for n, image in enumerate(images)]
+    return [[f.box for f in detector.find(Pixels(image), (start + n) / 24, memory)] for n, image in enumerate(images)]
 
 
 def test_a_run_that_goes_on_finds_the_same() -> None:
@@ -216,7 +217,7 @@ def test_faces_are_those_of_mediapipe(network: object, model: int) -> None:
     seen = 0
     two = np.hstack([image[:, :420], image[:, 120:540]])
     for part in (image, image[:, 100:420], image[40:, 60:], two, textures()[1]):
-        small = small_copy(np.ascontiguousarray(part))
+        small = small_copy(Pixels(np.ascontiguousarray(part)))
         got = sorted(face.box for face in find(ours, small, least))
         boxes = [one.location_data.relative_bounding_box for one in theirs.process(small).detections or []]
         wanted = sorted((box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height) for box in boxes)

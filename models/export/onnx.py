@@ -128,7 +128,7 @@ def _gather(frames: Iterable[Frame], card: Card) -> tuple[Faces, Faces]:
         label = -1 if target is None or target.emotion is None else target.emotion
         training = target is None or target.split == "train"
         for face in frame.faces:
-            cut = crop_face(frame.image, face, card.size, card.crop)
+            cut = crop_face(frame.picture, face, card.size, card.crop)
             found[training].append((cut, label))
     empty = np.zeros((0, card.size, card.size), np.uint8)
     known, unseen = (

@@ -33,8 +33,8 @@ class Examples:
 
     def add(self, frame: Frame, target: Target) -> None:
         """Keep the frame's whole picture as one grey face, cut as `emotions` will cut it."""
-        height, width = frame.image.shape[:2]
-        self.pixels += crop(frame.image, box_of_face_image(width, height), None, self.size).tobytes()
+        picture = frame.picture
+        self.pixels += crop(picture, box_of_face_image(picture.width, picture.height), None, self.size).tobytes()
         self.emotions.append(-1 if target.emotion is None else target.emotion)
         self.votes.append(target.votes or ())
 

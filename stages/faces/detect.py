@@ -54,6 +54,6 @@ class Detect(Stage):
                 if frame.index % self.every:
                     frame.faces, frame[SPARSE] = [], True
                 else:
-                    frame.faces = detector.find(frame.image, frame.time, memory, alone=frame[ALONE] is True)
+                    frame.faces = detector.find(frame.picture, frame.time, memory, alone=frame[ALONE] is True)
                     frame[FOUND] = found(frame)
                 yield frame

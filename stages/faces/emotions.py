@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -54,6 +54,10 @@ READER: Fact[Reader] = Fact("frames.reader", "a network that reads emotions")
 
 ZOOMS = (1.0, 0.9, 1.1)
 """How much wider than its card says each view of a face is."""
+TOGETHER = 8
+"""Frames or faces of a file that are read at once."""
+HELD_BYTES = 64 << 20
+"""How much picture may wait for that."""
 
 
 @dataclass
@@ -69,6 +73,45 @@ class _Begun:
             begun = f"{self.precision} {self.sha256[:12]}"
             raise ConfigError(f"emotions: was begun with other weights: {begun}, here {here}; --restart begins anew")
         self.sha256, self.precision = classify.sha256, classify.precision
+
+
+@dataclass
+class _Burst:
+    """Frames of a file whose faces are read together: the network's weights are fetched once for all of them."""
+
+    frames: list[Frame] = field(default_factory=list)
+    seen: list[list[Face]] = field(default_factory=list)
+    """The faces of each frame that are read."""
+    views: list[NDArray[np.uint8]] = field(default_factory=list)
+    """Of each frame: faces x ways x size x size."""
+
+    def add(self, frame: Frame, seen: list[Face], views: NDArray[np.uint8]) -> None:
+        """Take a frame, with the faces that are to be read and their crops."""
+        self.frames.append(frame)
+        self.seen.append(seen)
+        self.views.append(views)
+
+    @property
+    def full(self) -> bool:
+        """Whether waiting for more would gain nothing; a live source never waits."""
+        newest = self.frames[-1]
+        many = len(self.frames) >= TOGETHER or sum(map(len, self.seen)) >= TOGETHER
+        return newest.source.live or many or newest.picture.nbytes * len(self.frames) >= HELD_BYTES
+
+    def read(self, classify: Classifier, threshold: float) -> Iterator[Frame]:
+        """Let the network read all faces, and give the frames back."""
+        import numpy as np
+
+        faces = [face for seen in self.seen for face in seen]
+        if faces:
+            views = np.concatenate(self.views)
+            scores = classify(views.reshape(-1, *views.shape[2:])).reshape(*views.shape[:2], -1).mean(1)
+            for face, crop, each in zip(faces, views[:, 0], scores, strict=True):
+                _note(face, crop, each, threshold)
+        frames = list(self.frames)
+        for part in (self.frames, self.seen, self.views):
+            part.clear()
+        yield from frames
 
 
 @register("emotions")
@@ -117,20 +160,24 @@ class Emotions(Stage):
         reader = Reader(self.model, classify.head, threshold, self._provenance(classify, threshold))
         frames.run.note("weights", reader.note)
         begun = frames.keep(_Begun())
+        burst = frames.keep(_Burst())
         for frame in frames:
             begun.go_on(classify)
             frame[READER] = reader
             seen = [face for face in frame.faces if self.predicted or face.status == "detected"]
-            if seen:
-                views = self._views(frame, seen, classify.card)
-                for face, crop, scores in zip(seen, views[0], _mean(views, classify), strict=True):
-                    _note(face, crop, scores, threshold)
-            yield frame
+            burst.add(frame, seen, self._views(frame, seen, classify.card))
+            if burst.full:
+                yield from burst.read(classify, threshold)
+        yield from burst.read(classify, threshold)
 
-    def _views(self, frame: Frame, faces: list[Face], card: Card) -> list[NDArray[np.uint8]]:
-        """Each face as it is framed, then in every other way that it is read: N crops for each."""
-        views = [_crops(frame, faces, card, zoom) for zoom in ZOOMS[: self.views]]
-        return [*views, *(crops[:, :, ::-1] for crops in views if self.flip)]
+    def _views(self, frame: Frame, faces: list[Face], card: Card) -> NDArray[np.uint8]:
+        """N faces in each way in which they are read, as they are framed first: N x ways x size x size."""
+        import numpy as np
+
+        size, zooms = card.size, ZOOMS[: self.views]
+        crops = [crop_face(frame.picture, face, size, card.crop, zoom) for face in faces for zoom in zooms]
+        views = np.array(crops, np.uint8).reshape(len(faces), len(zooms), size, size)
+        return np.concatenate((views, views[..., ::-1]), 1) if self.flip else views
 
     def _provenance(self, classify: Classifier, threshold: float) -> dict[str, Any]:
         card = classify.card
@@ -150,23 +197,6 @@ class Emotions(Stage):
             kept["converted_from"] = card.converted_from
         read = {"head": classify.head, "flip": self.flip, "views": self.views, "uncertain_below": threshold}
         return made | read | {"calibration": asdict(classify.calibration), "card": kept}
-
-
-def _crops(frame: Frame, faces: list[Face], card: Card, zoom: float) -> NDArray[np.uint8]:
-    import numpy as np
-
-    return np.stack([crop_face(frame.image, face, card.size, card.crop, zoom) for face in faces])
-
-
-def _mean(views: list[NDArray[np.uint8]], classify: Classifier) -> NDArray[np.float32]:
-    """The mean of the N x 7 probabilities of each view, all of which are read together."""
-    import numpy as np
-
-    if len(views) == 1:
-        return classify(views[0])
-    read = classify(np.concatenate(views)).reshape(len(views), len(views[0]), -1)
-    mean: NDArray[np.float32] = read.mean(0)
-    return mean
 
 
 def _note(face: Face, crop: NDArray[np.uint8], scores: NDArray[np.float32], threshold: float) -> None:

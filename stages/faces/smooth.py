@@ -190,7 +190,7 @@ def _with_pictures(kept: list[Frame], run: Run) -> Generator[Frame]:
         if again.index > kept[-1].index:
             break
         frame = kept.pop()
-        frame.image = again.image
+        frame.picture = again.picture
         yield frame
         if not kept:
             return

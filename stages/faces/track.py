@@ -67,8 +67,8 @@ class Track(Stage):
         frames.keep(_Memory(tracker, held, ids))
         for frame in frames:
             frame[FOUND] = found(frame)
-            held.append((frame, tracker.update(frame.time, frame.faces, frame.image, searched=not frame[SPARSE])))
-            room = 0 if frame.source.live else HELD_BYTES // max(1, frame.image.nbytes)
+            held.append((frame, tracker.update(frame.time, frame.faces, frame.picture, searched=not frame[SPARSE])))
+            room = 0 if frame.source.live else HELD_BYTES // max(1, frame.picture.nbytes)
             while held and (len(held) > room or _settled(held[0][1])):
                 yield _kept(*held.popleft(), ids)
         tracker.finish()

@@ -103,7 +103,7 @@ class Evaluate(Stage):
         if label is None or (len(worst) == self.mistakes and confidence <= worst[0].confidence):
             return
         answer = EMOTIONS[int(scores.argmax())]
-        picture = crop(frame.image, face.box, face.keypoints, 96)
+        picture = crop(frame.picture, face.box, face.keypoints, 96)
         heapq.heappush(worst, Mistake(confidence, -frame.index, EMOTIONS[label], answer, picture))
         if len(worst) > self.mistakes:
             heapq.heappop(worst)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fervid.pipeline.fact import CHANGED, FRAMES, Cell, Fact
 from fervid.pipeline.frame import FACES, UNCERTAIN, Face, Frame
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.picture import Place
 from fervid.pipeline.roles import Shows
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.faces.emotions import EMOTION, PROBABILITIES, UNREADABLE
@@ -16,9 +17,10 @@ from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.arrangement import Arrangement
 from fervid.stages.sinks.drawing.colors import of_face
-from fervid.stages.sinks.drawing.layout import Place, whole
-from fervid.stages.sinks.drawing.outline import dots, outline
-from fervid.stages.sinks.drawing.sprite import Sprite, paste
+from fervid.stages.sinks.drawing.layout import whole
+from fervid.stages.sinks.drawing.marks import Mark, Pasted, paint
+from fervid.stages.sinks.drawing.outline import Dots, Outline
+from fervid.stages.sinks.drawing.sprite import Sprite
 
 
 @register("draw")
@@ -45,21 +47,21 @@ class Draw(Stage):
         arrangement = frames.keep(Arrangement())
         notes = Notes(frames.facts, self.show)
         for frame in frames:
-            arrangement.fit(*frame.image.shape[:2])
+            arrangement.fit(frame.picture.height, frame.picture.width)
             faces = sorted(filter(arrangement.shows, frame.faces), key=lambda face: face.box[2] - face.box[0])
-            self._outline(frame, faces, arrangement)
-            self._explain(frame, faces[::-1], arrangement, notes)
+            marks = [*self._outlines(faces, arrangement), *self._words(frame, faces[::-1], arrangement, notes)]
+            paint(frame, marks)
             yield frame
 
-    def _outline(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement) -> None:
+    def _outlines(self, faces: Sequence[Face], arrangement: Arrangement) -> Iterator[Mark]:
         """Boxes, the nearest face's last."""
         for face in faces:
             color, size = of_face(face, self.color), arrangement.text(face)
-            outline(frame.image, whole(face.box), color, size, dashed=face.status == "predicted")
+            yield Outline(whole(face.box), color, size, dashed=face.status == "predicted")
             if self.keypoints and face.keypoints is not None:
-                dots(frame.image, face.keypoints, color, size)
+                yield Dots(face.keypoints, color, size)
 
-    def _explain(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement, notes: Notes) -> None:
+    def _words(self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement, notes: Notes) -> Iterator[Mark]:
         """Labels and bars, over all boxes, so that none runs through them."""
         taken = [whole(face.box) for face in faces]
         scored = [face for face in faces if self.bars and _scores(face)]
@@ -69,12 +71,11 @@ class Draw(Stage):
             strips = arrangement.below(scored)
             labels = self._labels(frame, faces, arrangement, taken + strips, notes)
             for face, place in zip(scored, strips, strict=True):
-                pieces.stack(frame.image, place, _scores(face))
+                yield pieces.Stack(place, _scores(face))
         for face, place in zip(scored, panels or [], strict=False):
-            paste(frame.image, pieces.panel(arrangement.size), *place[:2])
-            pieces.fill(frame.image, place, _scores(face), arrangement.size)
+            yield pieces.Panel(place, _scores(face), arrangement.size)
         for sprite, place in labels:
-            paste(frame.image, sprite, *place[:2])
+            yield Pasted(place, sprite)
 
     def _labels(
         self, frame: Frame, faces: Sequence[Face], arrangement: Arrangement, taken: list[Place], notes: Notes

@@ -56,7 +56,7 @@ class Video(Stage):
         with run.output(self.path, record=TAG) as made:
             with film.to(made, run):
                 while frame is not None:
-                    film.write(frame.image, frame.time - frame.source.start)
+                    film.write(frame.picture, frame.time - frame.source.start)
                     yield frame
                     frame = next(stream, None)
             if self.audio and not (run.interrupted and run.resumable):

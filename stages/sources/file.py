@@ -88,7 +88,7 @@ class File(Stage):
         return Choice(self.track, self.rate, seconds(self.from_), end, self.sample)
 
     def _source(self, recording: Recording, first: Shot, original: Original) -> Source:
-        height, width = recording.image(first.picture).shape[:2]
+        shown = recording.picture(first.picture)
 
         def again() -> Iterator[Frame]:
             """The same frames once more; their damage was counted before."""
@@ -99,8 +99,8 @@ class File(Stage):
 
         source = Source(
             recording.path.stem,
-            width,
-            height,
+            shown.width,
+            shown.height,
             fps=recording.rate,
             path=recording.path,
             original=original,
@@ -132,4 +132,4 @@ def _nothing(recording: Recording, tally: Tally) -> str:
 
 
 def _frame(shot: Shot, recording: Recording, source: Source) -> Frame:
-    return Frame(shot.index, shot.time, recording.image(shot.picture), source)
+    return Frame(shot.index, shot.time, recording.picture(shot.picture), source)

@@ -86,20 +86,26 @@ def suppress(points: Numbers, scores: Numbers) -> list[Face]:
 
     faces = []
     while len(points):
-        same = _iou(points[0], points) > OVERLAP
+        same = _iou_of_first(points) > OVERLAP
         same[0] = True
-        mean = np.average(points[same], axis=0, weights=scores[same])
+        weights = scores[same]
+        mean = (weights @ points[same].reshape(len(weights), -1)).reshape(points.shape[1:]) / weights.sum()
         x1, y1, x2, y2 = mean[:2].ravel().tolist()
         faces.append(Face((x1, y1, x2, y2), float(scores[0]), mean[2:].astype(np.float32)))
         points, scores = points[~same], scores[~same]
     return faces
 
 
-def _iou(one: Numbers, others: Numbers) -> Numbers:
+def _iou_of_first(points: Numbers) -> Numbers:
+    """What the first box and each of all share, by what they cover together."""
     import numpy as np
 
-    shared = np.clip(np.minimum(one[1], others[:, 1]) - np.maximum(one[0], others[:, 0]), 0, None).prod(axis=1)
-    areas = (others[:, 1] - others[:, 0]).prod(axis=1)
-    united: Numbers = (one[1] - one[0]).prod() + areas - shared
-    share: Numbers = shared / np.maximum(united, 1e-9)
+    least, most = points[:, 0], points[:, 1]
+    shared = _area(np.maximum(np.minimum(most[0], most) - np.maximum(least[0], least), 0))
+    areas = _area(most - least)
+    share: Numbers = shared / np.maximum(areas[0] + areas - shared, 1e-9)
     return share
+
+
+def _area(sizes: Numbers) -> Numbers:
+    return sizes[:, 0] * sizes[:, 1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.frame import Face
+from fervid.pipeline.picture import Picture
 from fervid.stages.faces.detection.blazeface import FULL_FLOOR
 from fervid.stages.faces.detection.both import Both, Rhythm
 from fervid.stages.faces.detection.geometry import moved
@@ -22,9 +23,9 @@ from fervid.stages.faces.detection.mediapipe_faces import Finder, full_range, sh
 from fervid.stages.faces.detection.wide import Far, Wide
 
 if TYPE_CHECKING:
-    from fervid.stages.faces.detection.geometry import Picture
+    from fervid.stages.faces.detection.geometry import Image
 
-Near = Callable[["Picture", float, Rhythm], list[Face]]
+Near = Callable[["Image", float, Rhythm], list[Face]]
 """Faces in shares of a small copy (RGB), at a time in seconds."""
 Range = Literal["auto", "short", "full", "far"]
 Runtime = Literal["auto", "litert", "mediapipe"]
@@ -55,26 +56,25 @@ class Detector:
     """Pixels of the narrowest of them; None for a share of the picture."""
     min_score: float
 
-    def find(self, image: Picture, time: float, memory: Memory, *, alone: bool = False) -> list[Face]:
-        """Faces of a picture (BGR); one that stands `alone` is looked over closely, for there is no other."""
+    def find(self, picture: Picture, time: float, memory: Memory, *, alone: bool = False) -> list[Face]:
+        """Faces of a picture; one that stands `alone` is looked over closely, for there is no other."""
         if alone and self.networks:
-            return self._once(image, self.networks)
-        faces = self._near(image, time, memory.rhythm)
+            return self._once(picture, self.networks)
+        faces = self._near(picture, time, memory.rhythm)
         if self.networks:
-            faces = Wide(self.networks, self.smallest, memory.far).find(image, time, faces)
+            faces = Wide(self.networks, self.smallest, memory.far).find(picture, time, faces)
         return self._sure(faces)
 
-    def _once(self, image: Picture, networks: Networks) -> list[Face]:
+    def _once(self, picture: Picture, networks: Networks) -> list[Face]:
         """No other picture will tell what is doubtful here, so that is looked at alone."""
         judge = Judge(networks)
-        near = self._near(image, 0.0, Rhythm())
-        near = [face for face in near if face.score >= DOUBTFUL or judge.accept(image, face)]
-        return self._sure(Wide(networks, SMALLEST).find(image, 0.0, near))
+        near = self._near(picture, 0.0, Rhythm())
+        near = [face for face in near if face.score >= DOUBTFUL or judge.accept(picture, face)]
+        return self._sure(Wide(networks, SMALLEST).find(picture, 0.0, near))
 
-    def _near(self, image: Picture, time: float, rhythm: Rhythm) -> list[Face]:
-        height, width = image.shape[:2]
-        shown = self.near(small_copy(image), time, rhythm)
-        return [moved(face, 1, (0, 0), (1 / width, 1 / height)) for face in shown]
+    def _near(self, picture: Picture, time: float, rhythm: Rhythm) -> list[Face]:
+        shown = self.near(small_copy(picture), time, rhythm)
+        return [moved(face, 1, (0, 0), (1 / picture.width, 1 / picture.height)) for face in shown]
 
     def _sure(self, faces: list[Face]) -> list[Face]:
         return [face for face in faces if face.score >= self.min_score]
@@ -118,5 +118,5 @@ def _only(one: Finder) -> Near:
     return lambda picture, *_: one(picture)
 
 
-def _blind(picture: Picture) -> list[Face]:
+def _blind(picture: Image) -> list[Face]:
     return []

@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Box, Face
+from fervid.pipeline.picture import Picture, resized
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Picture = NDArray[np.uint8]
+    Image = NDArray[np.uint8]
 
-COARSE = 3
-"""How many times its new width a picture is brought to before it is averaged: with 2, noise moves the boxes."""
 SAME = 0.5
 """Two boxes that share this part of the smaller one are one face: the short range draws small faces too large."""
 
@@ -57,7 +56,7 @@ def _width(face: Face) -> float:
     return face.box[2] - face.box[0]
 
 
-def close_up(image: Picture, box: Box, zoom: float, side: int) -> tuple[Picture, float, tuple[float, float]] | None:
+def close_up(picture: Picture, box: Box, zoom: float, side: int) -> tuple[Image, float, tuple[float, float]] | None:
     """A square around a box and `zoom` times as wide, brought to `side` pixels, in RGB; None outside of the picture.
 
     With it, what brings places in it back: a factor, then an offset. Beyond the picture's edges the last pixels are
@@ -68,14 +67,15 @@ def close_up(image: Picture, box: Box, zoom: float, side: int) -> tuple[Picture,
     x1, y1, x2, y2 = box
     size = max(2, round(zoom * max(x2 - x1, y2 - y1)))
     left, top = round((x1 + x2 - size) / 2), round((y1 + y2 - size) / 2)
-    height, width = image.shape[:2]
-    part = image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)]
-    if not part.size:
+    height, width = picture.height, picture.width
+    rows, columns = slice(max(0, top), min(top + size, height)), slice(max(0, left), min(left + size, width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
         return None
+    part = picture.part(rows, columns)
     beyond = max(0, -top), max(0, top + size - height), max(0, -left), max(0, left + size - width)
     if any(beyond):
         part = cv2.copyMakeBorder(part, *beyond, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-    small = cv2.cvtColor(_brought_to(part, side, side), cv2.COLOR_BGR2RGB)
+    small = cv2.cvtColor(resized(part, side, side), cv2.COLOR_BGR2RGB)
     return small, size / side, (left, top)  # type: ignore[return-value]
 
 
@@ -91,19 +91,3 @@ def beside(one: Face, other: Face, reach: float, ratio: float) -> bool:
     width = _width(other)
     alike = _width(one) < ratio * width < ratio**2 * _width(one)
     return alike and max(abs(ax - bx), abs(ay - by)) <= reach * width
-
-
-def resized(image: Picture, scale: float) -> Picture:
-    """A copy of other size."""
-    width, height = (max(1, round(length * scale)) for length in image.shape[1::-1])
-    return _brought_to(image, width, height)
-
-
-def _brought_to(image: Picture, width: int, height: int) -> Picture:
-    """Large pictures are picked from before they are averaged, for a fifth of the time."""
-    import cv2
-
-    if COARSE * width < image.shape[1]:
-        image = cv2.resize(image, (COARSE * width, COARSE * height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=method)  # type: ignore[return-value]

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Face
+from fervid.pipeline.picture import Picture
 from fervid.stages.faces.detection.geometry import beside, close_up, moved
 
 if TYPE_CHECKING:
-    from fervid.stages.faces.detection.geometry import Picture
     from fervid.stages.faces.detection.litert import Model, Networks
 
 NEAR, WIDE = 2.8, 4.0
@@ -44,45 +44,45 @@ class Judge:
     def __init__(self, networks: Networks) -> None:
         self._short, self._full, self._fuller = networks.short, networks.full(64, 64), networks.full(96, 96)
 
-    def accept(self, image: Picture, place: Face) -> Face | None:
+    def accept(self, picture: Picture, place: Face) -> Face | None:
         """The face in a place where one may be, with the mean score: 1.8 ms, 2.5 more where that is promising, and
         all that again where it is doubtful still."""
-        near = self._look(image, place, NEAR, self._full)
+        near = self._look(picture, place, NEAR, self._full)
         if _sum(near) < HOPE:
             return None
-        seen = near + self._look(image, place, WIDE, self._fuller)
+        seen = near + self._look(picture, place, WIDE, self._fuller)
         face = _surest(near)
-        if not face or _sum(seen) < ENOUGH or not self._upright(image, face, _sum(seen)):
+        if not face or _sum(seen) < ENOUGH or not self._upright(picture, face, _sum(seen)):
             return None
         return replace(face, score=_sum(seen) / len(seen))
 
-    def _upright(self, image: Picture, face: Face, score: float) -> bool:
+    def _upright(self, picture: Picture, face: Face, score: float) -> bool:
         """Whether it has an upper side, as far as that needs to be asked."""
         if score >= CERTAIN:
             return True
         zooms = (NEAR, self._full), (WIDE, self._fuller)
-        return score - sum(_sum(self._look(image, face, *zoom, turn=-1)) for zoom in zooms) >= UPRIGHT
+        return score - sum(_sum(self._look(picture, face, *zoom, turn=-1)) for zoom in zooms) >= UPRIGHT
 
-    def _look(self, image: Picture, place: Face, zoom: float, full: Model, turn: int = 1) -> list[Face | None]:
-        return [self._see(image, place, zoom, model, PLACED, turn) for model in (full, self._short)]
+    def _look(self, picture: Picture, place: Face, zoom: float, full: Model, turn: int = 1) -> list[Face | None]:
+        return [self._see(picture, place, zoom, model, PLACED, turn) for model in (full, self._short)]
 
-    def follow(self, image: Picture, face: Face) -> Face | None:
+    def follow(self, picture: Picture, face: Face) -> Face | None:
         """The face that was there a moment ago: 0.5 ms where it is clearly seen."""
-        seen = self._see(image, face, NEAR, self._full, MOVED)
+        seen = self._see(picture, face, NEAR, self._full, MOVED)
         if seen and seen.score >= SURE:
             return seen
-        seen = _surest([seen, self._see(image, face, NEAR, self._short, MOVED)])
+        seen = _surest([seen, self._see(picture, face, NEAR, self._short, MOVED)])
         return seen if seen and seen.score >= KEPT else None
 
     def _see(
-        self, image: Picture, place: Face, zoom: float, model: Model, where: tuple[float, float], turn: int = 1
+        self, picture: Picture, place: Face, zoom: float, model: Model, where: tuple[float, float], turn: int = 1
     ) -> Face | None:
         """With a `turn` of -1 the picture is upside down; the face's box then is turned about the place's middle."""
-        part = close_up(image, place.box, zoom, model.size[0])
+        part = close_up(picture, place.box, zoom, model.size[0])
         if part is None:
             return None
-        picture, scale, by = part
-        found = model(picture[::turn, ::turn], DOUBT)
+        shown, scale, by = part
+        found = model(shown[::turn, ::turn], DOUBT)
         return _surest([face for one in found if beside(face := moved(one, scale, by), place, *where)])
 
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Face
-from fervid.stages.faces.detection.geometry import moved, resized
+from fervid.pipeline.picture import Picture
+from fervid.stages.faces.detection.geometry import moved
 
 if TYPE_CHECKING:
-    from fervid.stages.faces.detection.geometry import Picture
+    from fervid.stages.faces.detection.geometry import Image
     from fervid.stages.faces.detection.litert import Model
 
 WIDTH = 256
 """The networks see 128 and 192 pixels; in a copy of this width they find the same faces, faster."""
 
 
-def small_copy(image: Picture) -> Picture:
+def small_copy(picture: Picture) -> Image:
     """A copy of WIDTH at most, in RGB."""
-    import cv2
+    width = min(WIDTH, picture.width)
+    return picture.small(width, max(1, round(picture.height * width / picture.width)))
 
-    return cv2.cvtColor(resized(image, min(1.0, WIDTH / image.shape[1])), cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
-
-def find(model: Model, picture: Picture, least: float) -> list[Face]:
+def find(model: Model, picture: Image, least: float) -> list[Face]:
     """Faces in shares of a picture in RGB.
 
     The network's square is as wide as the longer side of the picture, black around it, and picked from it bilinearly
@@ -35,5 +35,5 @@ def find(model: Model, picture: Picture, least: float) -> list[Face]:
     longer = max(width, height)
     scale, left, top = across / longer, (longer - width) / 2, (longer - height) / 2
     matrix = np.array([[scale, 0, left * scale], [0, scale, top * scale]])
-    square: Picture = cv2.warpAffine(picture, matrix, (across, down), flags=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    square: Image = cv2.warpAffine(picture, matrix, (across, down), flags=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return [moved(face, 1 / scale, (-left, -top), (width, height)) for face in model(square, least)]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Face
+from fervid.pipeline.picture import resized
 from fervid.stages.faces.detection.blazeface import SHORT
-from fervid.stages.faces.detection.geometry import beside, moved, resized
+from fervid.stages.faces.detection.geometry import beside, moved
 
 if TYPE_CHECKING:
-    from fervid.stages.faces.detection.geometry import Picture
+    from fervid.stages.faces.detection.geometry import Image
     from fervid.stages.faces.detection.litert import Networks
 
 LEAST = 13
@@ -36,7 +37,7 @@ NEAR = 0.3
 """Scores from which a place near an edge is looked at again."""
 
 
-def places(networks: Networks, image: Picture, smallest: float) -> list[Face]:
+def places(networks: Networks, image: Image, smallest: float) -> list[Face]:
     """Where faces from `smallest` pixels wide on may be, most likely first; many of them are none."""
     found = list(_cut_by_an_edge(networks, image))
     for scale in _scales(image.shape[1], LEAST / smallest):
@@ -56,10 +57,10 @@ def _scales(width: int, finest: float) -> Iterator[float]:
         yield finest
 
 
-def _in_a_copy(networks: Networks, image: Picture, scale: float) -> Iterator[Face]:
+def _in_a_copy(networks: Networks, image: Image, scale: float) -> Iterator[Face]:
     import cv2
 
-    copy = cv2.cvtColor(resized(image, scale), cv2.COLOR_BGR2RGB)
+    copy = cv2.cvtColor(_copy(image, scale), cv2.COLOR_BGR2RGB)
     height, width = copy.shape[:2]
     (across, columns), (down, rows) = _tiling(width), _tiling(height)
     beyond = BORDER, rows[-1] + down - height - BORDER, BORDER, columns[-1] + across - width - BORDER
@@ -69,6 +70,11 @@ def _in_a_copy(networks: Networks, image: Picture, scale: float) -> Iterator[Fac
         for left in columns:
             for face in full(copy[top : top + down, left : left + across], FEW):  # type: ignore[arg-type]
                 yield moved(face, 1 / scale, ((left - BORDER) / scale, (top - BORDER) / scale))
+
+
+def _copy(image: Image, scale: float) -> Image:
+    height, width = image.shape[:2]
+    return resized(image, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _tiling(length: int) -> tuple[int, list[int]]:
@@ -81,7 +87,7 @@ def _tiling(length: int) -> tuple[int, list[int]]:
     return tile, [number * (tile - SHARED) for number in range(count)]
 
 
-def _cut_by_an_edge(networks: Networks, image: Picture) -> Iterator[Face]:
+def _cut_by_an_edge(networks: Networks, image: Image) -> Iterator[Face]:
     """Near faces of which a part lies outside of the picture."""
     import cv2
     import numpy as np
@@ -89,7 +95,7 @@ def _cut_by_an_edge(networks: Networks, image: Picture) -> Iterator[Face]:
     height, width = image.shape[:2]
     side = max(width, height) * (1 + 2 * SURROUND)
     left, top, scale = (side - width) / 2, (side - height) / 2, SHORT.side / side
-    half = resized(image, 2 * scale)
+    half = _copy(image, 2 * scale)
     matrix = np.array([[0.5, 0, left * scale], [0, 0.5, top * scale]])
     size = SHORT.side, SHORT.side
     square = cv2.warpAffine(half, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

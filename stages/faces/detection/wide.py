@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fervid.pipeline.frame import Face
+from fervid.pipeline.picture import Picture
 from fervid.stages.faces.detection.geometry import centre, holds, moved, same
 from fervid.stages.faces.detection.judge import Judge
 from fervid.stages.faces.detection.sweep import places
 
 if TYPE_CHECKING:
-    from fervid.stages.faces.detection.geometry import Picture
     from fervid.stages.faces.detection.litert import Networks
 
 SOON = 0.2
@@ -82,41 +82,46 @@ class Wide:
     def __post_init__(self) -> None:
         self._judge = Judge(self.networks)
 
-    def find(self, image: Picture, time: float, near: list[Face]) -> list[Face]:
+    def find(self, picture: Picture, time: float, near: list[Face]) -> list[Face]:
         """All faces, with what the small copy shows."""
         far = self.far
-        faces = self._follow(image, time, near)
+        faces = self._follow(picture, time, near)
         if len(faces) < far.count:
             far.pause = min(far.pause, LOOK)
         if not far.looked <= time < far.looked + far.pause:
-            new = self._look(image, faces)
+            new = self._look(picture, faces)
             far.known += [Known(face, time, sure=True) for face in new]
             far.looked, far.pause = time, self._pause(new, others=len(faces) > len(near))
             faces = [face for face in faces if not any(holds(face, other) for other in new)] + new
         far.count = len(faces)
         return faces
 
-    def _follow(self, image: Picture, time: float, near: list[Face]) -> list[Face]:
-        """Faces at the places of before, and new ones of the small copy; one that it surely shows costs nothing."""
+    def _follow(self, picture: Picture, time: float, near: list[Face]) -> list[Face]:
+        """Faces at the places of before, and new ones of the small copy; one that it surely shows costs nothing.
+
+        Of two boxes on one face the surer one stays: the small copy can draw one around several people.
+        """
         rest, found = list(near), list[Face]()
         for one in self.far.known:
             place = one.expected(time)
             shown = next((face for face in rest if same(face, place)), None)
-            face = shown if shown and (shown.score >= SURE or not one.sure) else self._again(image, place, one, shown)
+            face = shown if shown and (shown.score >= SURE or not one.sure) else self._again(picture, place, one, shown)
             if shown:
                 rest.remove(shown)
+            if face:
+                rest = [other for other in rest if other.score > face.score or not same(face, other)]
             if face and not any(same(face, other) for other in (*rest, *found)):
                 one.take(face, time)
                 one.sure |= face is not shown
                 found.append(face)
         self.far.known = [one for one in self.far.known if 0 <= time - one.seen < PATIENCE]
-        small = NEAR * max(image.shape)
+        small = NEAR * max(picture.width, picture.height)
         self.far.known += [Known(face, time, sure=False) for face in rest if face.box[2] - face.box[0] < small]
         return [face for face in found + rest if not any(holds(face, other) for other in found)]
 
-    def _again(self, image: Picture, place: Face, one: Known, shown: Face | None) -> Face | None:
+    def _again(self, picture: Picture, place: Face, one: Known, shown: Face | None) -> Face | None:
         """A close-up of the place, or what the small copy shows there if that is better."""
-        face = self._judge.follow(image, place) if one.sure else self._judge.accept(image, place)
+        face = self._judge.follow(picture, place) if one.sure else self._judge.accept(picture, place)
         return shown if face is None or (shown and shown.score > face.score) else face
 
     def _pause(self, new: list[Face], *, others: bool) -> float:
@@ -124,12 +129,12 @@ class Wide:
             return SOON
         return LOOK if others or self.smallest else min(max(2 * self.far.pause, LOOK), LONGEST)
 
-    def _look(self, image: Picture, known: list[Face]) -> list[Face]:
+    def _look(self, picture: Picture, known: list[Face]) -> list[Face]:
         """Faces that nobody has found so far."""
-        new: list[Face] = []
-        for place in places(self.networks, image, self.smallest or SHARE * image.shape[1]):
+        new, image = list[Face](), picture.bgr()
+        for place in places(self.networks, image, self.smallest or SHARE * picture.width):
             if not any(same(place, face) for face in (*known, *new)):
-                face = self._judge.accept(image, place)
+                face = self._judge.accept(picture, place)
                 if face and not any(same(face, other) for other in (*known, *new)):
                     new.append(face)
         return new

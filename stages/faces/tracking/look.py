@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from fervid.pipeline.frame import Box
+from fervid.pipeline.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,17 +20,17 @@ SAMPLES = 24
 """Rows and columns of pixels that are read: the cost does not depend on the size of the face."""
 
 
-def look(image: NDArray[np.uint8], box: Box) -> Look | None:
+def look(picture: Picture, box: Box) -> Look | None:
     """GRID x GRID mean colours (BGR, 0 to 255) of the middle of the box; None if nothing of it is in the picture."""
     import cv2
     import numpy as np
 
-    height, width = image.shape[:2]
+    height, width = picture.height, picture.width
     x1, y1, x2, y2 = box
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         return None
     x, y = (x1 + (x2 - x1) * _shares()).clip(0, width - 1), (y1 + (y2 - y1) * _shares()).clip(0, height - 1)
-    read = image[y.astype(np.intp)[:, None], x.astype(np.intp)]
+    read = picture.points(y.astype(np.intp), x.astype(np.intp))
     return np.asarray(cv2.resize(read, (GRID, GRID), interpolation=cv2.INTER_AREA), np.float32)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fervid.pipeline.frame import Box
+from fervid.pipeline.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,20 +83,18 @@ class Scene:
     time: float = -math.inf
     """When that was, in seconds."""
 
-    def show(self, image: NDArray[np.uint8], time: float) -> Change | None:
+    def show(self, picture: Picture, time: float) -> Change | None:
         """Take the next picture; return it beside the last, or None where it shows nothing or there is none."""
-        now, last, seconds = _copy(image), self.last, time - self.time
+        now, last, seconds = _copy(picture), self.last, time - self.time
         if _deviation(now) < FLAT or (last is not None and seconds < FLASH and _blinding(last, now)):
             return None
         self.last, self.time = now, time
         return None if last is None else Change(last, now, seconds)
 
 
-def _copy(image: NDArray[np.uint8]) -> Grey:
+def _copy(picture: Picture) -> Grey:
     """Picked from the picture rather than averaged, so that it costs the same at every size."""
-    import cv2
-
-    return cv2.cvtColor(cv2.resize(image, COPY, interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
+    return picture.grey(size=COPY)
 
 
 def _deviation(grey: Grey) -> float:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fervid.pipeline.frame import Box, Face
+from fervid.pipeline.picture import Picture
 from fervid.stages.faces.tracking.look import Look, look
 from fervid.stages.faces.tracking.matching import Candidate, match
 from fervid.stages.faces.tracking.motion import Motion
 from fervid.stages.faces.tracking.scene import Change, Scene
 from fervid.stages.faces.tracking.track import Scale, Sighting, Size, Track, placed
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 MOSTLY = 2 / 3
 """The share of searched frames in which a doubtful face must have been found."""
@@ -59,19 +56,19 @@ class Tracker:
     """Of the first picture."""
 
     def update(
-        self, time: float, faces: Sequence[Face], image: NDArray[np.uint8] | None = None, *, searched: bool = True
+        self, time: float, faces: Sequence[Face], picture: Picture | None = None, *, searched: bool = True
     ) -> list[Sighting]:
-        """Take the detections of a frame; return its faces, found and predicted. The image tells apart who meets."""
+        """Take the detections of a frame; return its faces, found and predicted. The picture tells apart who meets."""
         self._predict(time)
-        scale = self._scale(image)
-        change = None if image is None else self.scene.show(image, self.time)
+        scale = self._scale(picture)
+        change = None if picture is None else self.scene.show(picture, self.time)
         if change:
             self._cut(change, searched=searched)
         self._fade()
         sightings: list[Sighting] = []
         if searched:
             self.searches += 1
-            pairs, rest = self._match([self._found(face, image, scale, change) for face in faces if usable(face)])
+            pairs, rest = self._match([self._found(face, picture, scale, change) for face in faces if usable(face)])
             sightings += self._update(pairs)
             sightings += self._spawn(rest)
             self._end([track for track in self.tracks if track.cut])
@@ -84,13 +81,12 @@ class Tracker:
         """Settle what is open: nothing more will be found."""
         self._end(self.tracks)
 
-    def _scale(self, image: NDArray[np.uint8] | None) -> Scale:
+    def _scale(self, picture: Picture | None) -> Scale:
         """What the sizes of the first picture are to be multiplied by for this one."""
-        if image is None:
+        if picture is None:
             return 1.0, 1.0
-        height, width = image.shape[:2]
-        self.size = self.size or (width, height)
-        return width / self.size[0], height / self.size[1]
+        self.size = self.size or (picture.width, picture.height)
+        return picture.width / self.size[0], picture.height / self.size[1]
 
     def _cut(self, change: Change, *, searched: bool) -> None:
         """End the tracks of faces where another picture is.
@@ -111,10 +107,10 @@ class Tracker:
         width, height = self.size or (1, 1)
         return placed(box, (1 / width, 1 / height))
 
-    def _found(self, face: Face, image: NDArray[np.uint8] | None, scale: Scale, change: Change | None) -> Found:
+    def _found(self, face: Face, picture: Picture | None, scale: Scale, change: Change | None) -> Found:
         box = placed(face.box, (1 / scale[0], 1 / scale[1]))
         new = change is not None and change.sudden and change.around(self._shares(box))
-        return Found(face, box, None if image is None else look(image, face.box), new)
+        return Found(face, box, None if picture is None else look(picture, face.box), new)
 
     def _end(self, tracks: Sequence[Track]) -> None:
         """Settle what is open of tracks that nothing more will be found of."""

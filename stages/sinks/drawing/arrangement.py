@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fervid.pipeline.frame import Face
+from fervid.pipeline.picture import Place, Size
 from fervid.stages.sinks.drawing import pieces
 from fervid.stages.sinks.drawing.layout import (
-    Place,
-    Size,
     choose,
     label_places,
     overlap,

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fervid.pipeline.frame import Box
-
-Place = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in whole pixels."""
-Size = tuple[int, int]
-"""Width and height."""
+from fervid.pipeline.picture import Place, Size
 
 
 def whole(box: Box) -> Place:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from fervid.pipeline.picture import Place
 from fervid.stages.sinks.drawing.colors import DARK, Color
-from fervid.stages.sinks.drawing.layout import Place
+from fervid.stages.sinks.drawing.marks import moved
 from fervid.stages.sinks.drawing.sprite import FINE, Sprite, paste
 
 if TYPE_CHECKING:
@@ -16,35 +19,70 @@ if TYPE_CHECKING:
 
     Image = NDArray[np.uint8]
 
+DARKER, DOT = 0.22, 0.15
+"""Radius of a point with its dark edge, and without, in sizes of the text."""
 SHADE = 0.5
 """How much of the picture shows through the dark edge of a line."""
 
 
-def outline(image: Image, box: Place, color: Color, size: int, *, dashed: bool) -> None:
-    """A box with round corners, of dashes if asked; every line has a dark edge. `size` is that of the text."""
-    thick, edge, dash = max(2, round(size / 7)), max(1, size // 16), max(4, round(size * 0.6)) if dashed else 0
-    x1, y1, x2, y2 = box
-    turn = min(round(size * 0.7), (x2 - x1) // 2, (y2 - y1) // 2)
-    if turn <= thick:
-        return
-    for line in ((x1 + turn, y1, x2 - turn, y1 + thick), (x1 + turn, y2 - thick, x2 - turn, y2)):
-        _line(image, line, color, (0, edge), dash)
-    for line in ((x1, y1 + turn, x1 + thick, y2 - turn), (x2 - thick, y1 + turn, x2, y2 - turn)):
-        _line(image, line, color, (edge, 0), dash)
-    reach = turn + edge
-    for number, (x, y) in enumerate(((x1, y1), (x2, y1), (x2, y2), (x1, y2))):
-        across, down = (-edge, -turn)[number in (1, 2)], (-edge, -turn)[number in (2, 3)]
-        paste(image, _corner(reach, thick, edge, color, number), x + across, y + down)
+@dataclass(frozen=True)
+class Outline:
+    """A box with round corners, of dashes if asked; every line has a dark edge."""
+
+    box: Place
+    color: Color
+    size: int
+    """Of the text."""
+    dashed: bool
+
+    @property
+    def edge(self) -> int:
+        """Pixels of the dark edge."""
+        return max(1, self.size // 16)
+
+    @property
+    def place(self) -> Place:
+        (x1, y1, x2, y2), edge = self.box, self.edge
+        return x1 - edge, y1 - edge, x2 + edge, y2 + edge
+
+    def paint(self, image: Image, left: int, top: int) -> None:
+        size, edge, (x1, y1, x2, y2) = self.size, self.edge, moved(self.box, left, top)
+        thick, dash = max(2, round(size / 7)), max(4, round(size * 0.6)) if self.dashed else 0
+        turn = min(round(size * 0.7), (x2 - x1) // 2, (y2 - y1) // 2)
+        if turn <= thick:
+            return
+        for line in ((x1 + turn, y1, x2 - turn, y1 + thick), (x1 + turn, y2 - thick, x2 - turn, y2)):
+            _line(image, line, self.color, (0, edge), dash)
+        for line in ((x1, y1 + turn, x1 + thick, y2 - turn), (x2 - thick, y1 + turn, x2, y2 - turn)):
+            _line(image, line, self.color, (edge, 0), dash)
+        reach = turn + edge
+        for number, (x, y) in enumerate(((x1, y1), (x2, y1), (x2, y2), (x1, y2))):
+            across, down = (-edge, -turn)[number in (1, 2)], (-edge, -turn)[number in (2, 3)]
+            paste(image, _corner(reach, thick, edge, self.color, number), x + across, y + down)
 
 
-def dots(image: Image, points: NDArray[np.float32], color: Color, size: int) -> None:
-    """Mark the points of a face."""
-    import cv2
+@dataclass(frozen=True)
+class Dots:
+    """The points of a face."""
 
-    for x, y in points.tolist():
-        center = (round(x * FINE), round(y * FINE))
-        for radius, tint in ((size * 0.22, DARK), (size * 0.15, color)):
-            cv2.circle(image, center, round(radius * FINE), tint, -1, cv2.LINE_AA, FINE.bit_length() - 1)
+    points: NDArray[np.float32]
+    color: Color
+    size: int
+    """Of the text."""
+
+    @property
+    def place(self) -> Place:
+        reach = math.ceil(self.size * DARKER) + 2
+        (x1, y1), (x2, y2) = self.points.min(0).tolist(), self.points.max(0).tolist()
+        return math.floor(x1) - reach, math.floor(y1) - reach, math.ceil(x2) + reach, math.ceil(y2) + reach
+
+    def paint(self, image: Image, left: int, top: int) -> None:
+        import cv2
+
+        for x, y in self.points.tolist():
+            center = (round((x - left) * FINE), round((y - top) * FINE))
+            for radius, tint in ((self.size * DARKER, DARK), (self.size * DOT, self.color)):
+                cv2.circle(image, center, round(radius * FINE), tint, -1, cv2.LINE_AA, FINE.bit_length() - 1)
 
 
 def _line(image: Image, line: Place, color: Color, edge: tuple[int, int], dash: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.pipeline.frame import EMOTIONS
+from fervid.pipeline.picture import Place
 from fervid.stages.sinks.drawing.colors import DARK, GREY, OF_EMOTION, WHITE, Color
-from fervid.stages.sinks.drawing.layout import Place
-from fervid.stages.sinks.drawing.sprite import Sprite, glyphs, plate, write
+from fervid.stages.sinks.drawing.marks import moved
+from fervid.stages.sinks.drawing.sprite import Sprite, glyphs, paste, plate, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,22 +83,43 @@ def panel(size: int) -> Sprite:
     return sprite
 
 
-def fill(image: Image, place: Place, scores: list[float], size: int) -> None:
-    """Draw the probabilities into a panel that was put at `place`."""
-    of = _measures(size)
-    left = place[0] + of.left
-    for number, (name, score) in enumerate(zip(EMOTIONS, scores, strict=True)):
-        middle = place[1] + of.middle(number)
-        image[middle - of.half : middle + of.half, left : left + round(of.bar * score)] = OF_EMOTION[name]
+@dataclass(frozen=True)
+class Panel:
+    """The seven probabilities on their plate."""
+
+    place: Place
+    scores: list[float]
+    size: int
+    """Of the text."""
+
+    def paint(self, image: Image, left: int, top: int) -> None:
+        x, y = self.place[0] - left, self.place[1] - top
+        paste(image, panel(self.size), x, y)
+        of = _measures(self.size)
+        begin = x + of.left
+        for number, (name, score) in enumerate(zip(EMOTIONS, self.scores, strict=True)):
+            middle = y + of.middle(number)
+            image[middle - of.half : middle + of.half, begin : begin + round(of.bar * score)] = OF_EMOTION[name]
 
 
-def stack(image: Image, place: Place, scores: list[float]) -> None:
-    """One bar, divided among the emotions."""
-    x1, y1, x2, y2 = place
-    image[max(0, y1 - 1) : y2 + 1, max(0, x1 - 1) : x2 + 1] = DARK
-    begin, done = x1, 0.0
-    for name, score in zip(EMOTIONS, scores, strict=True):
-        done += score
-        end = x1 + round((x2 - x1) * min(1.0, done))
-        image[y1:y2, begin:end] = OF_EMOTION[name]
-        begin = end
+@dataclass(frozen=True)
+class Stack:
+    """One bar, divided among the emotions, with a dark edge."""
+
+    bar: Place
+    scores: list[float]
+
+    @property
+    def place(self) -> Place:
+        x1, y1, x2, y2 = self.bar
+        return x1 - 1, y1 - 1, x2 + 1, y2 + 1
+
+    def paint(self, image: Image, left: int, top: int) -> None:
+        x1, y1, x2, y2 = moved(self.bar, left, top)
+        image[max(0, y1 - 1) : y2 + 1, max(0, x1 - 1) : x2 + 1] = DARK
+        begin, done = x1, 0.0
+        for name, score in zip(EMOTIONS, self.scores, strict=True):
+            done += score
+            end = x1 + round((x2 - x1) * min(1.0, done))
+            image[y1:y2, begin:end] = OF_EMOTION[name]
+            begin = end

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.frame import Source
+from fervid.pipeline.picture import Picture
 from fervid.stages.sinks.recording.pixels import planes
 from fervid.stages.sources.decoding.opening import LOCAL
 
@@ -82,13 +83,13 @@ class Encoder:
         self.stream.time_base = self.stream.codec_context.time_base = self.tick
         _name_colors(self.stream.codec_context, source)
 
-    def write(self, image: NDArray[np.uint8], time: float) -> None:
+    def write(self, picture: Picture, time: float) -> None:
         """Add a picture; two never share a tick.
 
         Raises:
             OutputError: the container cannot hold pictures so far apart.
         """
-        frame = _frame(planes(image, self.width, self.height))
+        frame = _frame(planes(picture, self.width, self.height))
         self.last = max(round(time / self.tick), self.last + 1)
         frame.pts = self.last - self.start
         frame.time_base = self.tick

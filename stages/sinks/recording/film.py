@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from fervid.pipeline import temporary
 from fervid.pipeline.errors import OutputError
 from fervid.pipeline.output import Output
+from fervid.pipeline.picture import Picture
 from fervid.pipeline.record import Run
 from fervid.stages.sinks.recording.encoder import CONTAINERS, TICKS, Encoder, Quality
 from fervid.stages.sources.decoding.opening import LOCAL
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 
 @dataclass(slots=True)
@@ -63,11 +63,11 @@ class Film:
             left.unlink()
         return self
 
-    def write(self, image: NDArray[np.uint8], time: float) -> None:
+    def write(self, picture: Picture, time: float) -> None:
         """Add a picture."""
         if self._encoder is None:
-            self._encoder = self._begin(image, time)
-        self._encoder.write(image, time)
+            self._encoder = self._begin(picture, time)
+        self._encoder.write(picture, time)
         self.pieces.last = self._encoder.last
 
     def cut(self) -> None:
@@ -99,13 +99,13 @@ class Film:
         if (len(self.pieces.starts) > 1 or self._run.resumable) and not left_as_it_is:
             self._join()
 
-    def _begin(self, image: NDArray[np.uint8], time: float) -> Encoder:
+    def _begin(self, picture: Picture, time: float) -> Encoder:
         assert self._run
         assert self._run.source
         assert self._made
         pieces = self.pieces
         if not pieces.width:
-            pieces.height, pieces.width = image.shape[:2]
+            pieces.width, pieces.height = picture.width, picture.height
         tick = max(round(time * TICKS[self.quality.codec]), pieces.last + 1)
         start = tick // self._unit * self._unit if pieces.starts else 0
         piece = self._piece(len(pieces.starts))

@@ -1,8 +1,10 @@
-"""From BGR pictures of any size to the planes that an encoder takes."""
+"""From pictures of any size to the planes that an encoder takes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from fervid.pipeline.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,14 +13,17 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8]
 
 
-def planes(image: Image, width: int, height: int) -> Image:
+def planes(picture: Picture, width: int, height: int) -> Image:
     """Y, U and V below each other in BT.601's limited range, the inverse of what the sources do.
 
-    The picture is fitted into `width` x `height`; where those are odd, the last column or row is doubled, as the
-    encoders take only even sizes.
+    Those that a file holds are taken as they are. A picture of another size is fitted into `width` x `height`; where
+    those are odd, the last column or row is doubled, as the encoders take only even sizes.
     """
     import cv2
 
+    if (picture.width, picture.height) == (width, height) and (stored := picture.planes()) is not None:
+        return stored
+    image = picture.bgr()
     if image.shape[:2] != (height, width):
         image = _fit(image, width, height)
     if width % 2 or height % 2:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fervid.pipeline.picture import Size, picked
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
@@ -34,17 +36,20 @@ def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
     return picture.to_ndarray(format="bgr24", src_colorspace="ITU601", threads=1)  # type: ignore[return-value]
 
 
-def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint8]:
-    """Stretch pixels that are not square along their shorter side, as players do; `aspect` is width by height.
+def stretched(width: int, height: int, aspect: Fraction | None) -> Size:
+    """The size of a picture in square pixels, as players show it; `aspect` is the width of its own by their height.
 
-    Pictures that would become too large stay as they are.
+    Its shorter side grows. Pictures that would become too large stay as they are.
     """
-    import cv2
-
     if not aspect or aspect == 1 or not 1 / WIDEST <= aspect <= WIDEST:
-        return image
-    (height, width), stretch = image.shape[:2], float(aspect)
+        return width, height
+    stretch = float(aspect)
     size = (round(width * stretch), height) if stretch > 1 else (width, round(height / stretch))
-    if size[0] * size[1] > MAX_PIXELS:
-        return image
-    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    return size if size[0] * size[1] <= MAX_PIXELS else (width, height)
+
+
+def square(image: NDArray[np.uint8], aspect: Fraction | None) -> NDArray[np.uint8]:
+    """The picture in square pixels."""
+    height, width = image.shape[:2]
+    size = stretched(width, height, aspect)
+    return image if size == (width, height) else picked(image, size)

@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fervid.stages.sources.decoding import clock as clocks
 from fervid.stages.sources.decoding.clock import Clock
+from fervid.stages.sources.decoding.decoded import Decoded
 from fervid.stages.sources.decoding.opening import open_video, pace, tracks, video_stream
-from fervid.stages.sources.decoding.orientation import AS_STORED, of_video, upright
+from fervid.stages.sources.decoding.orientation import AS_STORED, of_video
 from fervid.stages.sources.decoding.part import Part, Shot, leap, numbered
-from fervid.stages.sources.decoding.pixels import bgr, square
 from fervid.stages.sources.decoding.reading import Place, Tally, behind, decoded
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     import av
-    import numpy as np
     from av.container import InputContainer
     from av.video.stream import VideoStream
-    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +97,14 @@ class Recording:
         end = min(seconds, seconds if self.choice.end is None else self.choice.end)
         return max(1, round((end - self.choice.begin) * rate))
 
-    def image(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
+    def picture(self, picture: av.VideoFrame) -> Decoded:
         """As it is meant to be seen; the matrix that says so is looked at where its angle changes."""
         if picture.rotation != self._angle:
             self._angle, self._orientation = picture.rotation, of_video(picture) or self._orientation
         if picture.key_frame or not self._aspect:  # the codec knows what begins there before the last ones are shown
             told = self.stream.codec_context.sample_aspect_ratio if self._codec_tells else None
             self._aspect = told or self.stream.sample_aspect_ratio
-        return upright(square(bgr(picture), self._aspect), self._orientation)
+        return Decoded(picture, self._aspect, self._orientation)
 
     def shots(self, clock: Clock, tally: Tally) -> Iterator[Shot]:
         """All that are wanted."""

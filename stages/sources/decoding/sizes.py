@@ -22,7 +22,7 @@ class Sizes:
 
     def look(self, frame: Frame, run: Run) -> None:
         """Take a frame. Changes are told, and noted for the page beside a table."""
-        height, width = frame.image.shape[:2]
+        height, width = frame.picture.height, frame.picture.width
         if self.since and self.since[-1][1:] == (width, height):
             return
         self.since.append((frame.index, width, height))
