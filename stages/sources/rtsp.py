@@ -20,13 +20,12 @@ from fervid.pipeline.record import Lost, Outage
 from fervid.pipeline.roles import Reads
 from fervid.pipeline.stage import Stage, register
 from fervid.stages.sources.decoding.address import address
+from fervid.stages.sources.decoding.decoded import Decoded
 from fervid.stages.sources.decoding.greeting import greet
-from fervid.stages.sources.decoding.pixels import MAX_PIXELS, bgr
+from fervid.stages.sources.decoding.pixels import MAX_PIXELS
 
 if TYPE_CHECKING:
     import av
-    import numpy as np
-    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 PAUSE = 0.25
@@ -75,14 +74,14 @@ class Rtsp(Stage):
         while not stop.is_set():
             try:
                 for picture in self._pictures(losses):
-                    image, now = bgr(picture), monotonic()
+                    shown, now = Decoded(picture), monotonic()
                     if source is None:
-                        source, began = self._source(image), now
+                        source, began = self._source(shown), now
                     elif told:
                         losses.outages[-1].seconds = now - lost
                         log.warning("%s: back after %.1f s", source.name, now - lost)
                     told, lost = False, now
-                    yield Frame(index, now - began, image, source, wall_time=datetime.now(UTC))
+                    yield Frame(index, now - began, shown, source, wall_time=datetime.now(UTC))
                     index += 1
                 reason = "the stream ended"
             except (av.error.FFmpegError, OSError, LookupError) as error:
@@ -124,9 +123,8 @@ class Rtsp(Stage):
                 if monotonic() - newest > self.timeout:
                     raise LookupError("it sends nothing that can be decoded")
 
-    def _source(self, image: NDArray[np.uint8]) -> Source:
-        height, width = image.shape[:2]
-        return Source(self._host(), width, height, live=True)
+    def _source(self, shown: Decoded) -> Source:
+        return Source(self._host(), shown.width, shown.height, live=True)
 
     def _host(self) -> str:
         return urlsplit(address(self.url)).hostname or "camera"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fervid.pipeline.picture import ALL, Patch, Picture, Pixels, Place, Size, picked
 from fervid.stages.sources.decoding.orientation import AS_STORED, Orientation, upright
@@ -22,16 +22,30 @@ if TYPE_CHECKING:
 
     Image = NDArray[np.uint8]
 
-LUMA_FIRST = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12"}
-"""FFmpeg's names of formats whose first plane is 8-bit luma."""
+BITS = {
+    "yuv420p": 8,
+    "yuv420p10le": 10,
+    "yuv420p12le": 12,
+    "yuv422p": 8,
+    "yuv422p10le": 10,
+    "yuv444p": 8,
+    "yuv444p10le": 10,
+    "yuvj420p": 8,
+    "yuvj422p": 8,
+    "yuvj444p": 8,
+    "nv12": 8,
+}
+"""FFmpeg's names of formats whose first plane is luma, and how many bits it has."""
 BLACK, WHITE = 16, 235
-"""Luma of both in BT.601's limited range."""
+"""Luma of both in BT.601's limited range, of 8 bits."""
 
 
 class Decoded(Picture):
     """A decoded picture, upright and in square pixels; `aspect` is how wide its own are, by their height."""
 
-    def __init__(self, picture: av.VideoFrame, aspect: Fraction | None, orientation: Orientation) -> None:
+    def __init__(
+        self, picture: av.VideoFrame, aspect: Fraction | None = None, orientation: Orientation = AS_STORED
+    ) -> None:
         self._picture, self._aspect, self._orientation = picture, aspect, orientation
         self._stored = stretched(picture.width, picture.height, aspect)
         self.width, self.height = self._stored[::-1] if orientation.turns % 2 else self._stored
@@ -43,33 +57,48 @@ class Decoded(Picture):
 
     @cached_property
     def _pixels(self) -> Pixels:
-        return Pixels(upright(square(bgr(self._picture), self._aspect), self._orientation))
+        stored = self.planes()
+        if stored is None:
+            return Pixels(upright(square(bgr(self._picture), self._aspect), self._orientation))
+        import cv2
+
+        return Pixels(cast("Image", cv2.cvtColor(stored, cv2.COLOR_YUV2BGR_I420)))
 
     @cached_property
-    def _as_stored(self) -> bool:
-        return self._orientation == AS_STORED and self._stored == (self._picture.width, self._picture.height)
+    def _bits(self) -> int:
+        """Of luma, where the first plane shows what is seen; or 0."""
+        square_pixels = self._stored == (self._picture.width, self._picture.height)
+        return BITS.get(self._picture.format.name, 0) if square_pixels else 0
+
+    @cached_property
+    def _full(self) -> bool:
+        """Whether its black is 0."""
+        return self._picture.color_range == FULL_RANGE or self._picture.format.name.startswith("yuvj")
 
     @cached_property
     def _usual(self) -> bool:
-        """Whether it is what most files hold: 4:2:0 of 8 bits in limited range, upright, of even size."""
-        of = self._picture
-        even = of.width % 2 == of.height % 2 == 0
-        return self._as_stored and of.format.name == "yuv420p" and of.color_range != FULL_RANGE and even
+        """Whether it is what most files hold: 4:2:0 in limited range, in square pixels, of even size."""
+        even = self.width % 2 == self.height % 2 == 0
+        return bool(self._bits) and self._picture.format.name.startswith("yuv420p") and not self._full and even
 
     @cached_property
-    def _luma(self) -> Image | None:
-        """Height x width of the first plane, where that is what is seen."""
-        of = self._picture
-        if of.format.name not in LUMA_FIRST or self._stored != (of.width, of.height):
-            return None
-        return upright(self._plane(0), self._orientation)
+    def _planes(self) -> list[NDArray[Any]]:
+        """Upright; uint8, or uint16 of more bits."""
+        count = 3 if self._usual else 1
+        return [upright(self._plane(number), self._orientation) for number in range(count)]
 
-    def _plane(self, number: int) -> Image:
+    def _plane(self, number: int) -> NDArray[Any]:
         import numpy as np
 
-        plane = self._picture.planes[number]
-        whole: Image = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        plane, kind = self._picture.planes[number], np.dtype(np.uint8 if self._bits == 8 else "<u2")
+        whole = np.frombuffer(memoryview(plane), kind).reshape(plane.height, plane.line_size // kind.itemsize)
         return whole[:, : plane.width]
+
+    def _eight(self, part: NDArray[Any]) -> Image:
+        """In 8 bits."""
+        import cv2
+
+        return part if self._bits == 8 else cast("Image", cv2.convertScaleAbs(part, alpha=2.0 ** (8 - self._bits)))
 
     def bgr(self) -> Image:
         return self._pixels.image
@@ -79,26 +108,22 @@ class Decoded(Picture):
             return self._pixels.part(rows, columns)
         first, left = rows.start // 2 * 2, columns.start // 2 * 2
         half = slice(first // 2, -(-rows.stop // 2)), slice(left // 2, -(-columns.stop // 2))
-        luma = self._plane(0)[first : 2 * half[0].stop, left : 2 * half[1].stop]
-        made = _converted(luma, self._plane(1)[half], self._plane(2)[half])
+        luma, *colors = self._planes
+        made = self._converted(luma[first : 2 * half[0].stop, left : 2 * half[1].stop], *(one[half] for one in colors))
         return made[rows.start - first : rows.stop - first, columns.start - left : columns.stop - left]
 
     def points(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Image:
         if not self._usual:
             return self._pixels.points(rows, columns)
-        import numpy as np
-
-        luma = self._plane(0)[rows[:, None], columns].repeat(2, 0).repeat(2, 1)
-        half = np.ix_(rows // 2, columns // 2)
-        return _converted(luma, self._plane(1)[half], self._plane(2)[half])[::2, ::2]
+        luma, *colors = self._planes
+        four = luma[rows[:, None], columns].repeat(2, 0).repeat(2, 1)
+        return self._converted(four, *(one[rows[:, None] // 2, columns // 2] for one in colors))[::2, ::2]
 
     def grey(self, rows: slice = ALL, columns: slice = ALL, size: Size | None = None) -> Image:
-        luma = self._luma
-        if luma is None:
+        if not self._bits:
             return self._pixels.grey(rows, columns, size)
-        part = picked(luma[rows, columns], size)
-        full = self._picture.color_range == FULL_RANGE or "j" in self._picture.format.name
-        return part if full else _widened(part)
+        part = self._eight(picked(self._planes[0][rows, columns], size))
+        return part if self._full else _widened(part)
 
     def small(self, width: int, height: int) -> Image:
         if width >= self.width:
@@ -107,7 +132,24 @@ class Decoded(Picture):
         return upright(_scaled(self._picture, *size), self._orientation)
 
     def planes(self) -> Image | None:
-        return cast("Image", self._picture.to_ndarray()) if self._usual else None
+        if not self._usual:
+            return None
+        if self._orientation == AS_STORED and self._bits == 8:
+            return cast("Image", self._picture.to_ndarray())
+        return self._below_each_other(*self._planes)
+
+    def _converted(self, *planes: NDArray[Any]) -> Image:
+        """BGR of luma and of two planes half as wide and high."""
+        import cv2
+
+        return cast("Image", cv2.cvtColor(self._below_each_other(*planes), cv2.COLOR_YUV2BGR_I420))
+
+    def _below_each_other(self, *planes: NDArray[Any]) -> Image:
+        import numpy as np
+
+        height, width = planes[0].shape
+        flat: Image = np.concatenate([self._eight(plane).ravel() for plane in planes])
+        return flat.reshape(height * 3 // 2, width)
 
     def opened(self, places: Sequence[Place]) -> tuple[Picture, list[Patch]]:
         if not self._usual:
@@ -115,16 +157,6 @@ class Decoded(Picture):
         found = apart(places, self.width, self.height)
         patches = [Patch(x1, y1, self.part(slice(y1, y2), slice(x1, x2))) for x1, y1, x2, y2 in found]
         return Painted(self, patches), patches
-
-
-def _converted(luma: Image, blue: Image, red: Image) -> Image:
-    """BGR of planes of which the others are half as wide and high as the first."""
-    import cv2
-    import numpy as np
-
-    height, width = luma.shape
-    planes = np.concatenate((luma.ravel(), blue.ravel(), red.ravel())).reshape(height * 3 // 2, width)
-    return cast("Image", cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420))
 
 
 def _widened(luma: Image) -> Image:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     import av
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+T = TypeVar("T", bound="np.generic")
 
 TAG = 0x0112
 """Of the orientation in EXIF."""
@@ -24,6 +26,8 @@ class Orientation(NamedTuple):
 
 
 AS_STORED = Orientation()
+QUARTERS = (-1, 2, 1, 0)
+"""OpenCV's numbers for turns against the clock (`cv2.ROTATE_90_COUNTERCLOCKWISE`, `_180`, `_90_CLOCKWISE`)."""
 EXIF = {
     2: Orientation(0, True),
     3: Orientation(2),
@@ -36,14 +40,16 @@ EXIF = {
 """By the number that EXIF gives them."""
 
 
-def upright(image: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:
-    """The picture as it is meant to be seen, contiguous."""
-    import numpy as np
-
+def upright(image: NDArray[T], orientation: Orientation) -> NDArray[T]:
+    """The picture as it is meant to be seen, contiguous where it is not as stored."""
     if orientation == AS_STORED:
         return image
-    mirrored = image[:, ::-1] if orientation.mirrored else image
-    return np.ascontiguousarray(np.rot90(mirrored, orientation.turns))
+    import cv2
+
+    made: Any = image
+    if orientation.mirrored:
+        made = cv2.flip(made, 1)
+    return made if not orientation.turns else cast("NDArray[T]", cv2.rotate(made, QUARTERS[orientation.turns]))
 
 
 def of_video(picture: av.VideoFrame) -> Orientation | None:

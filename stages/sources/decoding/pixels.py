@@ -23,16 +23,11 @@ FULL_RANGE = 2
 
 
 def bgr(picture: av.VideoFrame) -> NDArray[np.uint8]:
-    """Height x width x 3, as the picture was stored; OpenCV converts the usual format faster than swscale.
+    """Height x width x 3, as the picture was stored, whatever its format.
 
     Both this and the video sink use BT.601 in limited range, whatever matrix the file names, so pixels that no stage
     changes leave as they came. swscale runs on this thread alone: with its own it waits for busy cores.
     """
-    import cv2
-
-    usual = picture.format.name == "yuv420p" and picture.color_range != FULL_RANGE
-    if usual and picture.width % 2 == 0 and picture.height % 2 == 0:
-        return cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2BGR_I420)  # type: ignore[return-value]
     return picture.to_ndarray(format="bgr24", src_colorspace="ITU601", threads=1)  # type: ignore[return-value]
 
 
