@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fervid.pipeline.frame import Source as Source
     from fervid.pipeline.frame import found as found
     from fervid.pipeline.frames import Frames as Frames
+    from fervid.pipeline.picture import Picture as Picture
     from fervid.pipeline.record import Run as Run
     from fervid.pipeline.roles import Reads as Reads
     from fervid.pipeline.roles import Shows as Shows
@@ -51,6 +52,7 @@ _NAMES = {
     "fact": ("AGAIN", "ALONE", "BRIDGED", "CHANGED", "FRAMES", "GATHERED", "LIVE", "SPARSE", "Column", "Fact"),
     "frame": ("EMOTIONS", "FACES", "FOUND", "TRACKS", "UNCERTAIN", "Face", "Frame", "Source", "found"),
     "frames": ("Frames",),
+    "picture": ("Picture",),
     "record": ("Run",),
     "roles": ("Reads", "Shows", "Writes"),
     "run": ("Pipeline",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from fervid.pipeline.picture import ALL, Patch, Picture, Pixels, Place, Size, picked
@@ -163,8 +163,16 @@ def _widened(luma: Image) -> Image:
     """Luma of the limited range as grey values from 0 to 255."""
     import cv2
 
-    scale = 255 / (WHITE - BLACK)
-    return cast("Image", cv2.convertScaleAbs(cv2.max(luma, BLACK), alpha=scale, beta=-BLACK * scale))  # type: ignore[call-overload]
+    return cast("Image", cv2.LUT(luma, _grey_values()))
+
+
+@cache
+def _grey_values() -> Image:
+    import numpy as np
+
+    values: NDArray[np.floating[Any]] = (np.arange(256) - BLACK) * 255 / (WHITE - BLACK)
+    made: Image = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return made
 
 
 class _Scaler(threading.local):
