@@ -128,7 +128,8 @@ def imported(file: Path) -> set[str]:
 
 def test_every_import_is_required(setup: configparser.ConfigParser) -> None:
     files = [file for folder in (*FOLDERS, "tests", "benchmarks", "lab") for file in (ROOT / folder).rglob("*.py")]
-    modules = set().union(*map(imported, files)) - sys.stdlib_module_names - {"fervid", *(file.stem for file in files)}
+    own = {"fervid", *(name for file in files for name in (file.stem, file.parent.name))}
+    modules = set().union(*map(imported, files)) - sys.stdlib_module_names - own
     wheels = packages_distributions()
     named = {canonicalize_name(requirement.name) for requirement in requirements(setup)}
     unnamed = {module for module in modules if not named & {canonicalize_name(n) for n in wheels.get(module, [module])}}

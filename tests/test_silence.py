@@ -108,7 +108,7 @@ def doctor(folder: Path) -> list[str]:
 
 def benchmark(folder: Path) -> list[str]:
     clip = footage.make(folder / "clip.mp4", seconds=0.2)
-    options = ["--sizes", "64", "--encoders", "mpeg4", "--rounds", "1"]
+    options = ["--sizes", "64", "--jobs", "mpeg4", "--rounds", "1"]
     return [sys.executable, str(ROOT / "benchmarks" / "throughput.py"), str(clip), *options]
 
 

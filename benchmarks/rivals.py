@@ -1,0 +1,125 @@
+"""Run several ways to the same result in turn, each in a warm process of its own, and compare what they take."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+WORKER = str(Path(__file__).with_name("worker.py"))
+
+
+class Took(NamedTuple):
+    """What one run took: from the call to the last file closed, models opened within; imports are done before."""
+
+    frames: int
+    faces: int
+    seconds: float
+    processor: float
+    """Seconds of processor time, of all threads."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return self.frames / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of processor time a frame."""
+        return 1000 * self.processor / self.frames
+
+
+class Spread(NamedTuple):
+    """The median of several runs, and the least and most of them."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+    def show(self, decimals: int = 0) -> str:
+        return f"{self.median:.{decimals}f} ({self.low:.{decimals}f} to {self.high:.{decimals}f})"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One way: a file of `loops`, in an interpreter, with another `fervid` than this one's where `package` names it."""
+
+    loop: str
+    python: str = sys.executable
+    package: Path | None = None
+    """The folder that holds `fervid`."""
+
+
+class Process:
+    """A rival at work."""
+
+    def __init__(self, rival: Rival, errors: IO[str]) -> None:
+        self.rival, self.errors = rival, errors
+        paths = [str(rival.package.resolve())] if rival.package else []
+        paths += filter(None, [os.environ.get("PYTHONPATH")])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        command = [rival.python, WORKER]
+        pipe = subprocess.PIPE
+        self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment)
+
+    def __call__(self, clips: Sequence[Path], encoder: str | None = None, model: str = "fervid") -> Took:
+        """Read the clips; what is written is removed.
+
+        Raises:
+            RuntimeError: the rival failed; the end of what it printed.
+        """
+        with tempfile.TemporaryDirectory() as out:
+            job = {"loop": self.rival.loop, "clips": list(map(str, clips)), "encoder": encoder, "model": model}
+            answer = self._ask({**job, "out": out})
+        return Took(**answer)
+
+    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        assert self.child.stdin
+        assert self.child.stdout
+        self.child.stdin.write(json.dumps(job) + "\n")
+        self.child.stdin.flush()
+        if line := self.child.stdout.readline():
+            return dict(json.loads(line))
+        self.errors.seek(0)
+        raise RuntimeError(f"{self.rival.loop} failed:\n{self.errors.read()[-2000:]}")
+
+
+@contextmanager
+def started(rivals: Mapping[str, Rival], warm_up: Path) -> Iterator[dict[str, Process]]:
+    """Start each and let it read one clip, so that all is loaded; end them at last."""
+    with ExitStack() as stack:
+        processes = {}
+        for name, rival in rivals.items():
+            process = Process(rival, stack.enter_context(tempfile.TemporaryFile("w+")))
+            stack.callback(process.child.communicate)
+            process([warm_up])
+            processes[name] = process
+        yield processes
+
+
+def interleaved(runs: Mapping[str, Callable[[], Took]], rounds: int, done: Callable[[], None]) -> dict[str, list[Took]]:
+    """Run all of them in each round, every other one backwards; `done` is called behind each run."""
+    taken: dict[str, list[Took]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name in list(runs)[:: -1 if number % 2 else 1]:
+            taken[name].append(runs[name]())
+            done()
+    return taken
+
+
+def ratios(ours: Sequence[Took], others: Sequence[Took]) -> tuple[Spread, Spread]:
+    """How many times the others' frames a second are ours, and how much of their processor time, round by round."""
+    pairs = list(zip(ours, others, strict=True))
+    return Spread.of([a.rate / b.rate for a, b in pairs]), Spread.of([a.cost / b.cost for a, b in pairs])
