@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
+T = TypeVar("T")
 WORKER = str(Path(__file__).with_name("worker.py"))
 
 
@@ -61,34 +62,44 @@ class Rival:
     package: Path | None = None
     """The folder that holds `fervid`."""
 
+    def start(self, errors: IO[str]) -> subprocess.Popen[str]:
+        """A process that takes jobs as lines; see `worker.py`."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [self.python, WORKER], stdin=pipe, stdout=pipe, stderr=errors, text=True, env=self.environment()
+        )
+
+    def environment(self) -> dict[str, str]:
+        """In which its `fervid` is found."""
+        paths = [str(self.package.resolve())] if self.package else []
+        paths += filter(None, [os.environ.get("PYTHONPATH")])
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
 
 class Process:
     """A rival at work."""
 
     def __init__(self, rival: Rival, errors: IO[str]) -> None:
         self.rival, self.errors = rival, errors
-        paths = [str(rival.package.resolve())] if rival.package else []
-        paths += filter(None, [os.environ.get("PYTHONPATH")])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        command = [rival.python, WORKER]
-        pipe = subprocess.PIPE
-        self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment)
+        self.child = rival.start(errors)
 
-    def __call__(self, clips: Sequence[Path], encoder: str | None = None, model: str = "fervid") -> Took:
-        """Read the clips; what is written is removed.
+    def read(self, clips: Sequence[Path], encoder: str | None = None, model: str = "fervid") -> Took:
+        """Read files; what is written is removed.
 
         Raises:
             RuntimeError: the rival failed; the end of what it printed.
         """
         with tempfile.TemporaryDirectory() as out:
-            job = {"loop": self.rival.loop, "clips": list(map(str, clips)), "encoder": encoder, "model": model}
-            answer = self._ask({**job, "out": out})
-        return Took(**answer)
+            return Took(**self._ask(clips=list(map(str, clips)), out=out, encoder=encoder, model=model))
 
-    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def watch(self, clip: Path, seconds: float, model: str = "fervid") -> list[float]:
+        """Watch a camera; return how many seconds old each picture was when it could be shown."""
+        return list(self._ask(clip=str(clip), seconds=seconds, model=model)["ages"])
+
+    def _ask(self, **job: Any) -> dict[str, Any]:
         assert self.child.stdin
         assert self.child.stdout
-        self.child.stdin.write(json.dumps(job) + "\n")
+        self.child.stdin.write(json.dumps({"loop": self.rival.loop, **job}) + "\n")
         self.child.stdin.flush()
         if line := self.child.stdout.readline():
             return dict(json.loads(line))
@@ -104,14 +115,14 @@ def started(rivals: Mapping[str, Rival], warm_up: Path) -> Iterator[dict[str, Pr
         for name, rival in rivals.items():
             process = Process(rival, stack.enter_context(tempfile.TemporaryFile("w+")))
             stack.callback(process.child.communicate)
-            process([warm_up])
+            process.read([warm_up])
             processes[name] = process
         yield processes
 
 
-def interleaved(runs: Mapping[str, Callable[[], Took]], rounds: int, done: Callable[[], None]) -> dict[str, list[Took]]:
+def interleaved(runs: Mapping[str, Callable[[], T]], rounds: int, done: Callable[[], None]) -> dict[str, list[T]]:
     """Run all of them in each round, every other one backwards; `done` is called behind each run."""
-    taken: dict[str, list[Took]] = {name: [] for name in runs}
+    taken: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(rounds):
         for name in list(runs)[:: -1 if number % 2 else 1]:
             taken[name].append(runs[name]())

@@ -68,7 +68,7 @@ def rivals(loops: str, against: Path | None, fer: str | None) -> dict[str, Rival
 def at_work(ready: Mapping[str, Process], clips: Sequence[Path], job: str, model: str) -> dict[str, Callable[[], Took]]:
     """What each does."""
     encoder = None if job == "csv" else job
-    return {name: partial(process, clips, encoder, model) for name, process in ready.items()}
+    return {name: partial(process.read, clips, encoder, model) for name, process in ready.items()}
 
 
 def table(taken: Mapping[str, Sequence[Took]]) -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 
 def main() -> None:
@@ -16,17 +17,28 @@ def main() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
-        out = Path(job["out"])
+        loop = importlib.import_module(f"loops.{job.pop('loop')}")
         began, spent = perf_counter(), processor()
-        run = importlib.import_module(f"loops.{job['loop']}").run
-        frames, faces = run([Path(clip) for clip in job["clips"]], out, job["encoder"], job["model"])
+        made = watch(loop, **job) if "seconds" in job else read(loop, **job)
         took = {"seconds": perf_counter() - began, "processor": processor() - spent}
-        print(json.dumps({"frames": frames, "faces": faces, **took}), file=answers, flush=True)
+        print(json.dumps({**made, **took}), file=answers, flush=True)
+
+
+def read(loop: Any, clips: list[str], out: str, encoder: str | None, model: str) -> dict[str, int]:
+    """Read files."""
+    return dict(loop.run([Path(clip) for clip in clips], Path(out), encoder, model))
+
+
+def watch(loop: Any, clip: str, seconds: float, model: str) -> dict[str, list[float]]:
+    """Watch a camera."""
+    from loops.camera import camera
+
+    return dict(loop.live(camera(Path(clip), seconds), model))
 
 
 def processor() -> float:
-    """Seconds of processor time of this process, of all its threads, and of the processes that it waited for."""
-    return sum(os.times()[:4])
+    """Seconds of processor time of this process and of all its threads."""
+    return sum(os.times()[:2])
 
 
 if __name__ == "__main__":

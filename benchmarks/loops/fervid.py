@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from time import time
+from typing import Any
 
 from fervid.pipeline import Pipeline
 
@@ -17,17 +19,27 @@ stages:
 {video}
   - csv: {{path: "{out}/fervid.csv"}}
 """
+LIVE = "stages: [standin, detect, track, emotions, smooth, draw]"
 VIDEO = """
   - draw
   - video: {{path: "{out}/fervid.mp4", codec: {encoder}, audio: false}}
 """
 
 
-def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> tuple[int, int]:
-    """Return how many frames there were, and faces in them."""
+def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> dict[str, int]:
+    """Count frames, and faces in them."""
     frames = faces = 0
     for clip in clips:
         video = VIDEO.format(out=out, encoder=encoder) if encoder else ""
         for frame in Pipeline.parse(CHAIN.format(clip=clip, out=out, model=model, video=video)):
             frames, faces = frames + 1, faces + len(frame.faces)
-    return frames, faces
+    return {"frames": frames, "faces": faces}
+
+
+def live(pictures: Iterable[tuple[Any, float]], model: str) -> dict[str, list[float]]:
+    """How old each picture is when it can be shown."""
+    from loops.standin import StandIn
+
+    with StandIn.shows(pictures):
+        chain = Pipeline.parse(LIVE, {"emotions.model": model})
+        return {"ages": [time() - frame.wall_time.timestamp() for frame in chain if frame.wall_time]}

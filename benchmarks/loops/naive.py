@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,31 @@ import av
 import cv2
 import torch
 from loops.finding import boxes, detector
+from loops.looking import Look, added_up, ages
 from loops.writing import Box, Writer, annotate, table
 
 from fervid.models import checkpoint, zoo
 from fervid.models.crop import crop
 
 
-def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> tuple[int, int]:
-    """Return how many frames there were, and faces in them."""
-    classify = classifier(model)
-    with detector() as find, torch.inference_mode():
-        counts = [one(clip, out, encoder, find, classify) for clip in clips]
-    return sum(frames for frames, _ in counts), sum(faces for _, faces in counts)
+def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> dict[str, int]:
+    """Count frames, and faces in them."""
+    with opened(model) as look:
+        return added_up(one(clip, out, encoder, look) for clip in clips)
 
 
-def one(clip: Path, out: Path, encoder: str | None, find: Any, classify: Callable[[Any, Box], Any]) -> tuple[int, int]:
+def live(pictures: Iterable[tuple[Any, float]], model: str) -> dict[str, list[float]]:
+    """How old each picture is when it can be shown."""
+    with opened(model) as look:
+        return {"ages": ages(pictures, look)}
+
+
+def one(clip: Path, out: Path, encoder: str | None, look: Look) -> tuple[int, int]:
     """Read one clip."""
     frames, faces, writer = 0, 0, None
     with table(out / f"{clip.stem}.csv") as rows:
         for image, rate in read(clip):
-            for box in boxes(find, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)):
-                scores = classify(image, box)
+            for box, scores in look(image):
                 rows.writerow([frames, *box, *scores])
                 faces += 1
                 if encoder:
@@ -45,7 +50,8 @@ def one(clip: Path, out: Path, encoder: str | None, find: Any, classify: Callabl
     return frames, faces
 
 
-def classifier(model: str) -> Callable[[Any, Box], Any]:
+@contextmanager
+def opened(model: str) -> Iterator[Look]:
     """Torch, in 32-bit floats, one face after the other."""
     _, network = checkpoint.load(zoo.weights(model).with_suffix(".safetensors"))
     mean, std = float(network.mean), float(network.std)  # type: ignore[arg-type]
@@ -54,7 +60,8 @@ def classifier(model: str) -> Callable[[Any, Box], Any]:
         face = torch.from_numpy(crop(image, box, None, 48)).float()[None, None] / 255
         return torch.softmax(network((face - mean) / std)[0], 0).numpy()
 
-    return classify
+    with detector() as find, torch.inference_mode():
+        yield lambda image: [(b, classify(image, b)) for b in boxes(find, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))]
 
 
 def read(clip: Path) -> Iterator[tuple[Any, Fraction]]:

@@ -5,8 +5,8 @@ Reading, looking and writing overlap, and no picture is converted without need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import av
 import cv2
 import numpy as np
 from loops.finding import boxes, detector
+from loops.looking import Look, added_up, ages
 from loops.threads import ahead, written
 from loops.writing import Box, annotate, table
 
@@ -26,15 +27,19 @@ WIDTH = 256
 """Pixels of the copy that the detector sees."""
 
 
-def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> tuple[int, int]:
-    """Return how many frames there were, and faces in them."""
-    classify = open_classifier(model, "onnx", precision="fp32")
-    with detector() as find:
-        counts = [one(clip, out, encoder, find, classify) for clip in clips]
-    return sum(frames for frames, _ in counts), sum(faces for _, faces in counts)
+def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> dict[str, int]:
+    """Count frames, and faces in them."""
+    with opened(model) as look:
+        return added_up(one(clip, out, encoder, look) for clip in clips)
 
 
-def one(clip: Path, out: Path, encoder: str | None, find: Any, classify: Callable[[Any], Any]) -> tuple[int, int]:
+def live(pictures: Iterable[tuple[Any, float]], model: str) -> dict[str, list[float]]:
+    """How old each picture is when it can be shown."""
+    with opened(model) as look, closing(ahead(iter(pictures))) as taken:
+        return {"ages": ages(taken, look)}
+
+
+def one(clip: Path, out: Path, encoder: str | None, look: Look) -> tuple[int, int]:
     """Read one clip."""
     frames = faces = 0
     with (
@@ -43,15 +48,28 @@ def one(clip: Path, out: Path, encoder: str | None, find: Any, classify: Callabl
         closing(ahead(read(clip))) as pictures,
     ):
         for image, rate in pictures:
-            if found := search(find, image):
-                every = classify(np.stack([crop(image, box, None, 48) for box in found]))
-                for box, scores in zip(found, every, strict=True):
-                    rows.writerow([frames, *box, *scores])
-                    if encoder:
-                        annotate(image, box, scores)
+            for box, scores in look(image):
+                rows.writerow([frames, *box, *scores])
+                faces += 1
+                if encoder:
+                    annotate(image, box, scores)
             write(partial(cv2.cvtColor, image, cv2.COLOR_BGR2YUV_I420), rate)
-            frames, faces = frames + 1, faces + len(found)
+            frames += 1
     return frames, faces
+
+
+@contextmanager
+def opened(model: str) -> Iterator[Look]:
+    """The detector on a small copy, ONNX Runtime on all faces of a picture."""
+    classify = open_classifier(model, "onnx", precision="fp32")
+    with detector() as find:
+
+        def look(image: Any) -> list[tuple[Box, Any]]:
+            found = search(find, image)
+            crops = [crop(image, box, None, 48) for box in found]
+            return list(zip(found, classify(np.stack(crops)), strict=True)) if found else []
+
+        yield look
 
 
 def search(find: Any, image: Any) -> list[Box]:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from loops.finding import boxes, detector
+from loops.looking import added_up
 from loops.threads import ahead, written
 from loops.writing import Box, annotate, table
 
@@ -42,15 +43,12 @@ class Seen(NamedTuple):
     crops: list[Any]
 
 
-def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> tuple[int, int]:
-    """Return how many frames there were, and faces in them."""
-    threads = cv2.getNumThreads()
+def run(clips: Sequence[Path], out: Path, encoder: str | None, model: str) -> dict[str, int]:
+    """Count frames, and faces in them."""
     cv2.setNumThreads(1)
     classify = open_classifier(model, "onnx")
     with detector() as find:
-        counts = [one(clip, out, encoder, find, classify) for clip in clips]
-    cv2.setNumThreads(threads)
-    return sum(frames for frames, _ in counts), sum(faces for _, faces in counts)
+        return added_up(one(clip, out, encoder, find, classify) for clip in clips)
 
 
 def one(clip: Path, out: Path, encoder: str | None, find: Any, classify: Callable[[Any], Any]) -> tuple[int, int]:

@@ -21,32 +21,41 @@ AHEAD = 4
 def ahead(items: Iterator[T]) -> Iterator[T]:
     """Make items in another thread, some ahead."""
     ready: queue.Queue[T | None] = queue.Queue(AHEAD)
+    errors: list[Exception] = []
 
     def produce() -> None:
-        for item in items:
-            ready.put(item)
+        try:
+            for item in items:
+                ready.put(item)
+        except Exception as error:
+            errors.append(error)
         ready.put(None)
 
     threading.Thread(target=produce, daemon=True).start()
     while (item := ready.get()) is not None:
         yield item
+    for error in errors:
+        raise error
 
 
 @contextmanager
-def written(path: Path, encoder: str | None) -> Iterator[Callable[[Any, Fraction], None]]:
-    """Give what takes pictures in I420 and encodes them in another thread; without an encoder it drops them."""
+def written(path: Path, encoder: str | None) -> Iterator[Callable[[Callable[[], Any], Fraction], None]]:
+    """Give what takes functions that make pictures in I420, and encodes these in another thread.
+
+    Without an encoder it drops them.
+    """
     if encoder is None:
         yield lambda _picture, _rate: None
         return
-    waiting: queue.Queue[tuple[Any, Fraction] | None] = queue.Queue(AHEAD)
-    thread = threading.Thread(target=_write, args=(waiting, path, encoder))
+    waiting: queue.Queue[tuple[Callable[[], Any], Fraction] | None] = queue.Queue(AHEAD)
+    thread = threading.Thread(target=_write, args=(waiting, path, encoder), daemon=True)
     thread.start()
     yield lambda picture, rate: waiting.put((picture, rate))
     waiting.put(None)
     thread.join()
 
 
-def _write(waiting: queue.Queue[tuple[Any, Fraction] | None], path: Path, encoder: str) -> None:
+def _write(waiting: queue.Queue[tuple[Callable[[], Any], Fraction] | None], path: Path, encoder: str) -> None:
     writer = None
     while (item := waiting.get()) is not None:
         frame = av.VideoFrame.from_ndarray(item[0](), format="yuv420p")
