@@ -11,9 +11,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-import ffmpeg
-import imageio_ffmpeg
 import numpy as np
+from clips import repeated
 
 from fervid.pipeline import Pipeline
 
@@ -38,7 +37,7 @@ def main() -> None:
     arguments.add_argument("--frames", type=int, default=50_000)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        repeat(given.clip, Path(folder, "long.mp4"))
+        repeated(given.clip, Path(folder, "long.mp4"))
         began, seen, every = perf_counter(), [], max(1, min(500, given.frames // 20))
         for number, _ in enumerate(Pipeline.parse(CHAIN.format(out=folder)), 1):
             if number % every == 0:
@@ -52,12 +51,6 @@ def main() -> None:
     print(
         f"{measured[-1, 1]:.0f} MiB at the end, most {measured[:, 1].max():.0f}; slope {slope:+.2f} MiB a 10,000 frames"
     )
-
-
-def repeat(clip: Path, out: Path) -> None:
-    """The clip again and again, by stream copy."""
-    stream = ffmpeg.input(str(clip), stream_loop=200).video
-    stream.output(str(out), c="copy").run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True, overwrite_output=True)
 
 
 def resident() -> float:

@@ -50,7 +50,8 @@ class Spread(NamedTuple):
         return cls(statistics.median(values), min(values), max(values))
 
     def show(self, decimals: int = 0) -> str:
-        return f"{self.median:.{decimals}f} ({self.low:.{decimals}f} to {self.high:.{decimals}f})"
+        median, low, high = (f"{value:.{decimals}f}" for value in self)
+        return median if low == high else f"{median} ({low} to {high})"
 
 
 @dataclass(frozen=True)
