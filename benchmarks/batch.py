@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -54,5 +54,5 @@ def _loop(rival: Rival, clips: Sequence[Path], out: Path) -> None:
 
 def _processor() -> float:
     """Seconds of processor time of all processes that have ended."""
-    now = os.times()
-    return now.children_user + now.children_system
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return now.ru_utime + now.ru_stime

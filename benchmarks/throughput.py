@@ -15,6 +15,7 @@ Medians are printed, with the least and the most; ratios are those of each round
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -58,6 +59,8 @@ def main() -> None:
 
 def rivals(loops: str, against: Path | None, fer: str | None) -> dict[str, Rival]:
     """Who takes part, fervid first."""
+    if against and not (against / "fervid" / "__init__.py").is_file():
+        sys.exit(f"{against}: holds no package fervid, with fervid/__init__.py")
     found = {"fervid": Rival("fervid")}
     if against:
         found["before"] = Rival("fervid", package=against)

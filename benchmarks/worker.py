@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 
@@ -18,9 +18,9 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         loop = importlib.import_module(f"loops.{job.pop('loop')}")
-        began, spent = perf_counter(), processor()
+        began, spent = perf_counter(), process_time()
         made = watch(loop, **job) if "seconds" in job else read(loop, **job)
-        took = {"seconds": perf_counter() - began, "processor": processor() - spent}
+        took = {"seconds": perf_counter() - began, "processor": process_time() - spent}
         print(json.dumps({**made, **took}), file=answers, flush=True)
 
 
@@ -34,11 +34,6 @@ def watch(loop: Any, clip: str, seconds: float, model: str) -> dict[str, list[fl
     from loops.camera import camera
 
     return dict(loop.live(camera(Path(clip), seconds), model))
-
-
-def processor() -> float:
-    """Seconds of processor time of this process and of all its threads."""
-    return sum(os.times()[:2])
 
 
 if __name__ == "__main__":

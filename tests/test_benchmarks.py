@@ -49,6 +49,7 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
 def test_another_revision_takes_part(tmp_path: Path) -> None:
     other = tmp_path / "other" / "fervid"
     other.mkdir(parents=True)
+    (other / "__init__.py").touch()
     (other / "pipeline.py").write_text(ANOTHER)
     clip = footage.make(tmp_path / "clip.mp4", seconds=0.2)
     options = ["--jobs", "csv", "--sizes", "64", "--rounds", "2", "--loops", "none", "--against", str(other.parent)]
@@ -59,6 +60,12 @@ def test_another_revision_takes_part(tmp_path: Path) -> None:
     assert title == "csv, 64p, 1 face"
     assert re.fullmatch(r"fervid .* 0", ours)
     assert re.fullmatch(r"before .* 35   .*", before)
+
+
+def test_a_folder_without_fervid_is_no_other_revision(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "throughput.py"), "clip.mp4", "--against", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == f"{tmp_path}: holds no package fervid, with fervid/__init__.py\n"
 
 
 @pytest.mark.parametrize("side", [1, 2, 3])
