@@ -1,4 +1,4 @@
-"""On what was measured: the machine and the versions of what does the work."""
+"""On what is measured: the machine, the versions of what does the work, and the memory that it takes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ def versions(fer: str | None) -> dict[str, str]:
 def cores() -> int:
     """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resident(field: str = "VmRSS") -> float:
+    """Resident memory of this process in MB; of VmHWM, the most that it ever was."""
+    return int(_line("/proc/self/status", rf"{field}:\s*(\d+) kB") or 0) * 1024 / 1e6
 
 
 def _revision() -> str:

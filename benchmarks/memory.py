@@ -6,13 +6,13 @@ python benchmarks/memory.py talk.mp4 [--frames 50000]
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from clips import repeated
+from machine import resident
 
 from fervid.pipeline import Pipeline
 
@@ -31,7 +31,7 @@ WARM_UP = 5_000  # frames until pools and caches have their size
 
 
 def main() -> None:
-    """Print resident memory at the beginning and the end, and MiB a 10,000 frames between."""
+    """Print resident memory at the beginning and the end, and MB a 10,000 frames between."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("clip", type=Path)
     arguments.add_argument("--frames", type=int, default=50_000)
@@ -47,16 +47,10 @@ def main() -> None:
         rate = number / (perf_counter() - began)
     measured = np.array([one for one in seen if one[0] >= min(WARM_UP, number // 2)])
     slope = np.polyfit(measured[:, 0], measured[:, 1], 1)[0] * 10_000
-    print(f"{number} frames at {rate:.0f} frames/s: {measured[0, 1]:.0f} MiB at frame {measured[0, 0]:.0f}, ", end="")
+    print(f"{number} frames at {rate:.0f} frames/s: {measured[0, 1]:.0f} MB at frame {measured[0, 0]:.0f}, ", end="")
     print(
-        f"{measured[-1, 1]:.0f} MiB at the end, most {measured[:, 1].max():.0f}; slope {slope:+.2f} MiB a 10,000 frames"
+        f"{measured[-1, 1]:.0f} MB at the end, most {measured[:, 1].max():.0f}; slope {slope:+.2f} MB a 10,000 frames"
     )
-
-
-def resident() -> float:
-    """Resident memory of this process in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
+from rivals import interleaved
 
 from fervid.pipeline import FRAMES, Frame, Frames, Pipeline, Source, Stage, register
 
@@ -66,10 +68,8 @@ def main() -> None:
         "a stage": [BenchmarkSource(), *[BenchmarkPass()] * STAGES],
         "a stage behind a thread hand-over": [BenchmarkSource(), *[BenchmarkDetached()] * 3],
     }
-    times: dict[str, list[float]] = {name: [] for name in chains}
-    for _ in range(5):
-        for name, stages in chains.items():
-            times[name].append(seconds(list(stages)) / COUNT * 1e6)
+    runs = {name: partial(seconds, list(stages)) for name, stages in chains.items()}
+    times = {name: [1e6 * took / COUNT for took in taken] for name, taken in interleaved(runs, 5).items()}
     base = statistics.median(times.pop("source alone"))
     print(f"source alone: {base:.2f} us a frame, {COUNT} frames, median of 5")
     for name, measured in times.items():

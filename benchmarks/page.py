@@ -3,9 +3,9 @@
 python benchmarks/page.py [talk.mp4] [--quick] [--parts jobs,growth,batch,live] [--rounds 5]
     [--loops naive,overlapped,planes] [--fer PYTHON] [--against FOLDER] [--out docs]
 
-With a clip of one face, the parts that are named are measured, and take the place of those in OUT/benchmarks.json;
-without one, the page is written anew from there. All of it takes half an hour; `--quick` a minute, into `out/`, and
-its figures mean nothing. `--loops`, `--fer` and `--against` are those of throughput.py.
+With a clip of one face, the parts that are named are measured, and written into OUT/benchmarks.json beside those that
+were measured by the same versions; without one, the page is written anew from there. All of it takes half an hour;
+`--quick` a minute, into `out/`, and its figures mean nothing. The other options are those of throughput.py.
 """
 
 from __future__ import annotations
@@ -50,18 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     kept = out / "benchmarks.json"
     if given.clip:
-        known = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+        on = {"machine": machine(), "versions": versions(given.fer), "rounds": extent.rounds, "quick": given.quick}
         ways = rivals(given.loops, given.against, given.fer)
-        known |= measured(given.clip, given.parts.split(","), extent, ways)
-        known |= {"machine": machine(), "versions": versions(given.fer), "quick": given.quick}
+        known = {**before(kept, on), **on, **measured(given.clip, given.parts.split(","), extent, ways)}
         kept.write_text(json.dumps({**known, "measured": f"{datetime.now(UTC):%Y-%m-%d}"}, indent=1) + "\n", "utf-8")
     write(json.loads(kept.read_text("utf-8")), out)
+
+
+def before(kept: Path, on: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts that were measured on the same machine, with the same versions and as often."""
+    known: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    return known if on.items() <= known.items() else {}
 
 
 def measured(clip: Path, parts: Sequence[str], extent: Extent, ways: Mapping[str, Rival]) -> dict[str, Any]:
     """The parts, with a bar."""
     total = sum(runs(part, extent, ways) for part in parts)
-    found: dict[str, Any] = {"rounds": extent.rounds}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("starting", total=total)
         with started(ways, made(clip, Path(folder), frames=24)) as ready:

@@ -121,7 +121,9 @@ def started(rivals: Mapping[str, Rival], warm_up: Path) -> Iterator[dict[str, Pr
         yield processes
 
 
-def interleaved(runs: Mapping[str, Callable[[], T]], rounds: int, done: Callable[[], None]) -> dict[str, list[T]]:
+def interleaved(
+    runs: Mapping[str, Callable[[], T]], rounds: int, done: Callable[[], None] = lambda: None
+) -> dict[str, list[T]]:
     """Run all of them in each round, every other one backwards; `done` is called behind each run."""
     taken: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(rounds):

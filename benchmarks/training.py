@@ -26,6 +26,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from machine import resident
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
@@ -238,7 +239,7 @@ def apart(measure: Callable[..., tuple[float, ...]], *arguments: Any) -> tuple[f
 def plain_memory(name: str, threads: int) -> tuple[float, float]:
     """MB after the imports, and how much more the plain loop takes for a few batches of noise."""
     torch.set_num_threads(threads)
-    before = resident("VmRSS")
+    before = resident()
     recipe = trainer(name, {}).recipe()
     count = 10 * recipe["batch"]
     noise = torch.randint(256, (count, 1, 48, 48), dtype=torch.uint8)
@@ -258,12 +259,6 @@ def pipeline_memory(name: str, csv: Path, threads: int) -> tuple[float]:
         for _ in Pipeline.load(locate(f"train_{name}"), settings):
             pass
     return (resident("VmHWM"),)
-
-
-def resident(field: str) -> float:
-    """VmRSS, the resident memory of this process, or VmHWM, the most that it ever was: in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024 / 1e6
 
 
 if __name__ == "__main__":
