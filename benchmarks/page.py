@@ -1,10 +1,10 @@
 """Measure fervid beside others, and write docs/benchmarks.md with its figures and its chart.
 
-python benchmarks/page.py [talk.mp4] [--quick] [--parts jobs,growth,batch,live] [--rounds 5]
+python benchmarks/page.py [talk.mp4] [--quick] [--parts jobs,growth,batch,live] [--rounds 5] [--frames 480]
     [--loops naive,overlapped,planes] [--fer PYTHON] [--against FOLDER] [--out docs]
 
 With a clip of one face, the parts that are named are measured, and written into OUT/benchmarks.json beside those that
-were measured by the same versions; without one, the page is written anew from there. All of it takes half an hour;
+were measured by the same versions; without one, the page is written anew from there. All of it takes forty minutes;
 `--quick` a minute, into `out/`, and its figures mean nothing. The other options are those of throughput.py.
 """
 
@@ -37,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clip", type=Path, nargs="?")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--parts", default=",".join(PARTS))
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--rounds", type=int, default=argparse.SUPPRESS)
+    parser.add_argument("--frames", type=int, default=argparse.SUPPRESS, help="of a video of the jobs")
     parser.add_argument("--loops", default=LOOPS)
     parser.add_argument("--fer", metavar="PYTHON")
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
-    extent = QUICK if given.quick else Extent()
-    if given.rounds:
-        extent = replace(extent, rounds=given.rounds)
+    chosen = {name: value for name, value in vars(given).items() if name in ("rounds", "frames")}
+    extent = replace(QUICK if given.quick else Extent(), **chosen)
     out = given.out or (Path("out") if given.quick else ROOT / "docs")
     out.mkdir(parents=True, exist_ok=True)
     kept = out / "benchmarks.json"

@@ -13,7 +13,7 @@ GROWN = {"size": "{} pixels high", "faces": "faces: {}, 720 pixels high", "lengt
 
 HEAD = """# Benchmarks
 
-Written by `python benchmarks/page.py talk.mp4 --fer PYTHON`, which measures all of it in half an hour; `--quick` tries
+Written by `python benchmarks/page.py talk.mp4 --fer PYTHON`, which measures all of it in forty minutes; `--quick` tries
 it in a minute. Every figure is the median of {rounds}, in which all ways take turns on the same files; the least and
 the most stand in brackets. The clip is of one face, 640 x 360; larger pictures are made of it by scaling, so they are
 easier to decode than a camera's of that size. Compare ratios: another machine has other figures."""
