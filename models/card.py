@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Len, Lt
 
@@ -13,6 +14,9 @@ from fervid.models.crop import Framing
 from fervid.pipeline.errors import ModelError
 from fervid.pipeline.frame import EMOTIONS
 from fervid.pipeline.output import write
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 LONGEST = 1_000_000
 """Bytes of the longest card that is read; real ones have some thousand."""
@@ -171,14 +175,21 @@ def checked(path: Path, facts: Any) -> Card:
     Raises:
         ModelError: it is none.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(Card).validate_python(facts)
+        return _form().validate_python(facts)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
         raise ModelError(f"{path}: not a card: {where}: {first['msg'].lower()}") from None
+
+
+@cache
+def _form() -> TypeAdapter[Card]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Card)
 
 
 def save_card(path: Path, card: Card) -> None:

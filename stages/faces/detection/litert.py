@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,19 +100,27 @@ def _opened(network: Network, blob: bytes, width: int, height: int) -> Model:
 
 def _resized(blob: bytes, width: int, height: int) -> bytes:
     """The full range for another size: sizes that it brings layers to (RESIZE_BILINEAR) are written into its file."""
-    if width == height == FULL.side:
-        return blob
     import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
 
     made = bytearray(blob)
-    model: Any = schema.Model.GetRootAs(made, 0)
-    graph = model.Subgraphs(0)
+    for place in _sizes_within(blob) if (width, height) != (FULL.side, FULL.side) else ():
+        size = np.frombuffer(made, "<i4", 2, place)
+        size[:] = size * (height, width) // FULL.side
+    return bytes(made)
+
+
+@cache
+def _sizes_within(blob: bytes) -> list[int]:
+    """Where in its file those sizes stand, each as a height and a width."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model: Any = schema.Model.GetRootAs(blob, 0)
+    graph, found = model.Subgraphs(0), []
     for operator in (graph.Operators(number) for number in range(graph.OperatorsLength())):
         if model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() == schema.BuiltinOperator.RESIZE_BILINEAR:
-            size = model.Buffers(graph.Tensors(operator.Inputs(1)).Buffer()).DataAsNumpy().view(np.int32)
-            size[:] = size * (height, width) // FULL.side
-    return bytes(made)
+            size = model.Buffers(graph.Tensors(operator.Inputs(1)).Buffer())
+            found.append(size._tab.Vector(size._tab.Offset(4)))
+    return found
 
 
 def _blank() -> Picture:
