@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fervid.pipeline.checkpoint import Keeper
 from fervid.pipeline.errors import ConfigError
@@ -18,17 +19,26 @@ from fervid.pipeline.record import Run
 M = TypeVar("M")
 
 
+class Memory(NamedTuple):
+    """One thing that a stage, or what it searches with, remembers."""
+
+    new: Any
+    settle: Callable[[], None] | None
+    home: str
+    """The module that asked for it to be kept; the classes of what is in it can be seen from there."""
+
+
 class Kept(Frames):
     """Frames of a stage whose memory is kept."""
 
     def __init__(
-        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str, home: str
+        self, frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper, name: str
     ) -> None:
         super().__init__(frames, run, facts)
-        self._keeper, self._name, self._home = keeper, name, home
+        self._keeper, self._name = keeper, name
         self._number = keeper.answering
         keeper.answering += 1
-        self._memories: list[tuple[Any, Callable[[], None] | None]] = []
+        self._memories: list[Memory] = []
         self._made: Generator[Frame] | None = None
         self._first: weakref.ref[Frame] | None = None
         """The first frame that the stage was given."""
@@ -50,7 +60,7 @@ class Kept(Frames):
         return start
 
     def keep(self, new: M, settle: Callable[[], None] | None = None) -> M:
-        self._memories.append((new, settle))
+        self._memories.append(Memory(new, settle, sys._getframe(1).f_globals["__name__"]))
         return new
 
     def __iter__(self) -> Iterator[Frame]:
@@ -72,20 +82,20 @@ class Kept(Frames):
 
     def _locals(self) -> Locals | None:
         try:
-            return Locals(self._made, [new for new, _ in self._memories]) if self._made else None
+            return Locals(self._made, [memory.new for memory in self._memories]) if self._made else None
         except NotPlainError as error:
             self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
             return None
 
     def answer(self) -> None:
         """Write down what the stage remembers."""
-        for _, settle in self._memories:
-            if settle:
-                settle()
+        for memory in self._memories:
+            if memory.settle:
+                memory.settle()
         mark = self._keeper.marks[self._answered]
         self._answered += 1
         try:
-            self._keeper.answer(mark, self._number, [Writer().write(new) for new, _ in self._memories])
+            self._keeper.answer(mark, self._number, [Writer().write(memory.new) for memory in self._memories])
         except NotPlainError as error:
             self._keeper.give_up(f"{self._name}: cannot be kept: {error}")
 
@@ -112,8 +122,8 @@ class Kept(Frames):
             return
         kept = self._keeper.memories[self._number]
         try:
-            for (new, _), data in zip(self._memories, kept, strict=True):
-                Reader(self._home).fill(new, data)
+            for memory, data in zip(self._memories, kept, strict=True):
+                Reader(memory.home).fill(memory.new, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{self._keeper.path}: what {self._name} kept cannot be read ({error}); --restart begins anew"

@@ -83,7 +83,7 @@ class Reader:
     """Turns plain data back into objects of the classes that the stage's own modules name."""
 
     def __init__(self, home: str) -> None:
-        """`home` is the module of the stage: only classes that can be seen from there are made."""
+        """`home` is the module that keeps them: only classes that can be seen from there are made."""
         self._known: dict[int, Any] = {}
         self._classes = {_full_name(cls): cls for cls in (Face, Frame, *_classes(home))}
 

@@ -27,7 +27,7 @@ class Registry(Generic[T]):
         self.known: dict[str, type[T]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Make a class known under `name`.
+        """Make a class known under `name`, which becomes its attribute of that name.
 
         Raises:
             ConfigError: another class has that name, or one of fervid.
@@ -41,6 +41,7 @@ class Registry(Generic[T]):
                 both = f"{_origin(known)} and {_origin(cls)}"
                 raise ConfigError(f"two {self.kind}s are named {name!r}: {both}; rename one")
             self.known[name] = cls
+            cls.name = name  # type: ignore[attr-defined]
             return cls
 
         return enter

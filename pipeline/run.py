@@ -25,7 +25,7 @@ from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
 from fervid.pipeline.roles import Writes, option, written
 from fervid.pipeline.stage import Stage, plugin_file
-from fervid.pipeline.tally import Tally, summed_up
+from fervid.pipeline.tally import summed_up
 from fervid.pipeline.timing import Timing, timed
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Pipeline:
                 for number, stage in enumerate(self.stages):
                     if self.threads and number and stage.detached and not handed:
                         frames, handed = stack.enter_context(_closing(hand_over(frames, run))), True
-                    given.append(_given(frames, run, facts, keeper, stage.name, type(stage).__module__))
+                    given.append(_given(frames, run, facts, keeper, stage.name))
                     frames = stack.enter_context(_closing(self._run(stage, given[-1], number, waits=handed)))
                     if not number:
                         frames = stack.enter_context(_closing(self._watch(frames, given[0], keeper)))
@@ -123,7 +123,7 @@ class Pipeline:
                     handed = self.threads and LIVE in facts and not number
                     if handed:
                         frames = stack.enter_context(_closing(hand_over(frames, run, 1, newest=True)))
-                given.append(_given(frames, run, facts, keeper, "summary", Tally.__module__))
+                given.append(_given(frames, run, facts, keeper, "summary"))
                 stack.callback(run.stopping.set)
                 yield from self._counted(given[-1], summed_up(facts))
             _name_outputs(run)
@@ -233,10 +233,8 @@ def _name_outputs(run: Run) -> None:
         name()
 
 
-def _given(
-    frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper | None, name: str, home: str
-) -> Frames:
-    return Kept(frames, run, facts, keeper, name, home) if keeper else Frames(frames, run, facts)
+def _given(frames: Iterable[Frame], run: Run, facts: Sequence[Fact[Any]], keeper: Keeper | None, name: str) -> Frames:
+    return Kept(frames, run, facts, keeper, name) if keeper else Frames(frames, run, facts)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 from fervid.pipeline.fact import FRAMES, Fact
 from fervid.pipeline.frame import Frame
@@ -55,25 +55,12 @@ class Stage:
         raise NotImplementedError
 
 
-S = TypeVar("S", bound=type[Stage])
-
 stages: Registry[Stage] = Registry("stage", lambda: Stage, "fervid.stages", "fervid.stages", depth=1)
 """Every stage there is. One of fervid's is in a file of its name."""
 
 
-def register(name: str) -> Callable[[S], S]:
-    """Make a stage known under `name`.
-
-    Raises:
-        ConfigError: another class has that name, or a stage of fervid.
-    """
-
-    def enter(cls: S) -> S:
-        known = stages.register(name)(cls)
-        known.name = name
-        return known
-
-    return enter
+register = stages.register
+"""Make a stage known under a name."""
 
 
 def in_vain(chain: Collection[Stage]) -> str | None:

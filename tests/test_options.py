@@ -111,7 +111,7 @@ def test_a_class_that_is_no_dataclass_is_explained() -> None:
     class Bare(Stage):
         count: int = 1
 
-    with pytest.raises(options.OptionError, match=r"is no dataclass; put @dataclass\(frozen=True\) under @register"):
+    with pytest.raises(options.OptionError, match=r"is no dataclass; put @dataclass\(frozen=True\) on its class"):
         options.build(Bare, {})
 
 

@@ -177,7 +177,7 @@ def plugins(tmp_path: Path) -> list[str]:
     page = (ROOT / "CONTRIBUTING.md").read_text()
     names = ["smiles.py", "large_ones.py"]
     for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        if name := re.search(r'@register\("(\w+)"\)', block):
+        if name := re.search(r'@(?:register|detector)\("(\w+)"\)', block):
             names.append(f"{name[1]}.py")
             (tmp_path / names[-1]).write_text(block)
     assert names[2:] == ["speed.py", "cascade.py", "boxes.py"]

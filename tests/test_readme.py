@@ -63,7 +63,7 @@ def test_the_stage_with_a_fact_and_a_memory(tmp_path: Path) -> None:
 
 def test_the_detector_and_the_sink(tmp_path: Path) -> None:
     for block in blocks("CONTRIBUTING.md", "python"):
-        if name := re.search(r'@register\("(cascade|boxes)"\)', block):
+        if name := re.search(r'@(?:register|detector)\("(cascade|boxes)"\)', block):
             (tmp_path / f"{name[1]}.py").write_text(block)
     chain = next(block for block in blocks("CONTRIBUTING.md", "yaml") if "cascade.py" in block)
     (tmp_path / "a.yaml").write_text(chain)

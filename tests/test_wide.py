@@ -192,7 +192,7 @@ def test_a_run_that_goes_on_finds_the_same() -> None:
         whole = boxes(detector, images, Memory(), 0)
         memory, again = Memory(), Memory()
         first = boxes(detector, images[:7], memory, 0)
-        Reader("fervid.stages.faces.detect").fill(again, Writer().write(memory))
+        Reader("fervid.stages.faces.detectors.mediapipe").fill(again, Writer().write(memory))
         assert first + boxes(detector, images[7:], again, 7) == whole
 
 
@@ -239,7 +239,7 @@ def test_the_run_says_what_runs_the_networks() -> None:
     for asked, used in (("auto", "litert"), ("mediapipe", "mediapipe")):
         pipeline = Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}\n  - detect: {{runtime: {asked}, range: short}}")
         list(pipeline)
-        assert pipeline.run.notes["detector"] == {"runtime": used}
+        assert pipeline.run.notes["detector"] == {"name": "mediapipe", "runtime": used}
 
 
 def test_far_needs_litert() -> None:

@@ -1,4 +1,4 @@
-"""A stage's options: checked, described and put into JSON Schema from its fields alone."""
+"""A stage's or a detector's options: checked, described and put into JSON Schema from its fields alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from fervid.pipeline.redaction import redacted
 from fervid.pipeline.stage import Stage
 
-_TYPES = {"number": "float", "integer": "int", "string": "text", "boolean": "true | false", "null": "null"}
+_TYPES = {
+    "number": "float",
+    "integer": "int",
+    "string": "text",
+    "boolean": "true | false",
+    "null": "null",
+    "object": "mapping",
+}
 WRITTEN = "_written"
 _BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
+
+
+class Described(Protocol):
+    """A stage, or another frozen dataclass whose fields are options."""
+
+    name: ClassVar[str]
+
+
+D = TypeVar("D", bound=Described)
 
 
 class OptionError(ValueError):
@@ -30,7 +46,7 @@ class OptionError(ValueError):
         """With all others of the stage that are wrong."""
 
 
-def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
+def build(cls: type[D], values: Mapping[str, Any]) -> D:
     """Make the stage from its options.
 
     Raises:
@@ -39,16 +55,16 @@ def build(cls: type[Stage], values: Mapping[str, Any]) -> Stage:
     adapter = _adapter(cls)
     wrong: list[OptionError] = []
     try:
-        stage = adapter.validate_python({name: _at_home(value) for name, value in values.items()})
+        made = adapter.validate_python({name: _at_home(value) for name, value in values.items()})
     except ValidationError as error:
         wrong = _explained(cls, error)
     wrong += _refused_truth(cls, values, {one.option for one in wrong})
     if wrong:
         raise OptionError(wrong[0].option, str(wrong[0]), wrong[1:]) from None
-    return stage
+    return made
 
 
-def _explained(cls: type[Stage], error: ValidationError) -> list[OptionError]:
+def _explained(cls: type[Described], error: ValidationError) -> list[OptionError]:
     """One for each option; none for what is missing only because it was spelt wrongly."""
     found: dict[str, Any] = {}
     for one in error.errors(include_url=False, include_input=False):
@@ -69,7 +85,7 @@ def _at_home(value: Any) -> Any:
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 
-def _refused_truth(cls: type[Stage], values: Mapping[str, Any], wrong: Collection[str]) -> list[OptionError]:
+def _refused_truth(cls: type[Described], values: Mapping[str, Any], wrong: Collection[str]) -> list[OptionError]:
     """`min_score: yes`, which pydantic reads as 1."""
     found = []
     for option, value in values.items():
@@ -81,7 +97,7 @@ def _refused_truth(cls: type[Stage], values: Mapping[str, Any], wrong: Collectio
     return found
 
 
-def schema(cls: type[Stage]) -> dict[str, Any]:
+def schema(cls: type[Described]) -> dict[str, Any]:
     """JSON Schema of a stage's options.
 
     Raises:
@@ -92,7 +108,7 @@ def schema(cls: type[Stage]) -> dict[str, Any]:
         return adapter.json_schema()
 
 
-def describe(cls: type[Stage]) -> list[tuple[str, str, str]]:
+def describe(cls: type[Described]) -> list[tuple[str, str, str]]:
     """Each option's name, its type with bounds and default, and what it means."""
     described = schema(cls)
     required = described.get("required", [])
@@ -133,7 +149,7 @@ def _nearest(word: str, known: Sequence[str]) -> str | None:
     return close[0] if close else None
 
 
-def _names(cls: type[Stage]) -> list[str]:
+def _names(cls: type[Described]) -> list[str]:
     return [_written(field.name) for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
 
@@ -142,12 +158,12 @@ def _written(field: str) -> str:
     return field.removesuffix("_")
 
 
-_adapters: dict[type[Stage], TypeAdapter[Stage]] = {}
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
-def _adapter(cls: type[Stage]) -> TypeAdapter[Stage]:
+def _adapter(cls: type[D]) -> TypeAdapter[D]:
     if not dataclasses.is_dataclass(cls):
-        raise OptionError("", "is no dataclass; put @dataclass(frozen=True) under @register")
+        raise OptionError("", "is no dataclass; put @dataclass(frozen=True) on its class")
     if cls not in _adapters:
         config = ConfigDict(
             extra="forbid",
@@ -170,7 +186,7 @@ def _impossible() -> Iterator[None]:
         raise OptionError("", f"an option has a type that YAML cannot give: {str(error).splitlines()[0]}") from error
 
 
-def _explain(cls: type[Stage], option: str, kind: str, message: str) -> str:
+def _explain(cls: type[Described], option: str, kind: str, message: str) -> str:
     if kind == "unexpected_keyword_argument":
         return f"no option {option!r}{suggest(option, _names(cls))}\n{listing(cls)}".rstrip()
     if kind == "missing":
@@ -180,7 +196,7 @@ def _explain(cls: type[Stage], option: str, kind: str, message: str) -> str:
     return f"option {option!r}: {message[0].lower()}{message[1:]}" if option else message
 
 
-def listing(cls: type[Stage]) -> str:
+def listing(cls: type[Described]) -> str:
     """The options of a stage as indented lines."""
     rows = describe(cls)
     if not rows:
