@@ -11,16 +11,17 @@ from fervid.pipeline.errors import StageError
 from fervid.pipeline.fact import Fact
 from fervid.pipeline.frame import Frame
 from fervid.pipeline.libraries import missing_library
-from fervid.pipeline.stage import Stage, plugin_file
+from fervid.pipeline.roles import plugin_files
+from fervid.pipeline.stage import Stage
 
 log = logging.getLogger(__name__)
 
 
 def raised(stage: Stage, error: BaseException) -> StageError:
     """The error that tells of another one, which `stage` did not expect."""
-    file = str(plugin_file(stage))
-    lines = [entry.lineno for entry in extract_tb(error.__traceback__) if entry.filename == file]
-    place = f", {file}:{lines[-1]}" if lines else ""
+    files = {str(path) for _, path in plugin_files(stage)}
+    places = [f", {one.filename}:{one.lineno}" for one in extract_tb(error.__traceback__) if one.filename in files]
+    place = places[-1] if places else ""
     missing = missing_library(error) if isinstance(error, ImportError) else None
     return StageError(f"{stage.name}: {missing or f'raised {type(error).__name__}: {error}{place}'}")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from fervid.pipeline.ownership import SIGNED, Record
+from fervid.pipeline.registry import Registry
 from fervid.pipeline.stage import Stage
 
 
@@ -40,7 +44,14 @@ class Shows:
     """It lists columns of facts that are given in front of the stage."""
 
 
-R = TypeVar("R", Reads, Writes, Shows)
+@dataclass(frozen=True)
+class Names:
+    """It names a class of a registry, whose code is part of what the stage does."""
+
+    registry: Registry[Any]
+
+
+R = TypeVar("R", Reads, Writes, Shows, Names)
 
 
 def option(cls: type[Stage], role: type[R]) -> tuple[str, R] | None:
@@ -53,6 +64,16 @@ def written(stage: Stage) -> str | None:
     found = option(type(stage), Writes)
     template = getattr(stage, found[0]) if found else None
     return None if template is None else str(template)
+
+
+def plugin_files(stage: Stage) -> Iterator[tuple[str, Path]]:
+    """Files that are not fervid's: the stage's own by its name, a class's that an option names by the option's."""
+    found = option(type(stage), Names)
+    named = {f"{stage.name}.{found[0]}": found[1].registry.find(getattr(stage, found[0]))} if found else {}
+    for name, cls in {stage.name: type(stage), **named}.items():
+        file = sys.modules[cls.__module__].__file__ if cls else None
+        if cls and file and not cls.__module__.startswith("fervid.stages."):
+            yield name, Path(file)
 
 
 @cache

@@ -23,8 +23,8 @@ from fervid.pipeline.kept import Kept
 from fervid.pipeline.output import resolve, unknown_placeholder
 from fervid.pipeline.provenance import sha256
 from fervid.pipeline.record import Progress, Run
-from fervid.pipeline.roles import Writes, option, written
-from fervid.pipeline.stage import Stage, plugin_file
+from fervid.pipeline.roles import Writes, option, plugin_files, written
+from fervid.pipeline.stage import Stage
 from fervid.pipeline.tally import summed_up
 from fervid.pipeline.timing import Timing, timed
 
@@ -150,7 +150,7 @@ class Pipeline:
         if self.keep == Wish():
             return None
         run.deferred = []
-        if code := {stage.name: sha256(path) for stage in self.stages if (path := plugin_file(stage))}:
+        if code := {name: sha256(path) for stage in self.stages for name, path in plugin_files(stage)}:
             run.note("plugins", code)
         if files := named(self.stages):
             run.note("files", files)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Collection, Generator, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from fervid.pipeline.fact import FRAMES, Fact
@@ -75,12 +74,6 @@ def room(cls: type[Stage]) -> str:
     """The folder of a stage."""
     parts = cls.__module__.split(".")
     return parts[2] if parts[:2] == ["fervid", "stages"] and len(parts) > 2 else "plugins"
-
-
-def plugin_file(stage: Stage) -> Path | None:
-    """The file of a stage that is not fervid's."""
-    file = sys.modules[type(stage).__module__].__file__
-    return Path(file) if file and room(type(stage)) == "plugins" else None
 
 
 def gain(cls: type[Stage]) -> str:

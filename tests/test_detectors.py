@@ -15,7 +15,7 @@ import pytest
 from test_stage import HEAVY
 
 from fervid.pipeline import FOUND, SPARSE, Pipeline, Wish
-from fervid.pipeline.errors import ConfigError
+from fervid.pipeline.errors import ConfigError, StageError
 from fervid.stages.faces.detectors import Detector, detectors
 
 ROOT = Path(__file__).parents[1]
@@ -157,6 +157,16 @@ def test_what_it_remembers_is_there_after_a_resume(folder: Path) -> None:
     assert made("broken") == whole
     page = json.loads((folder / "broken/demo.csv.json").read_text())
     assert page["resumed"]
+    made("other", until=20)
+    (folder / "bright.py").write_text(BRIGHT + "# changed")
+    with pytest.raises(ConfigError, match="was kept for another run: other plugins; --restart begins anew"):
+        made("other")
+
+
+def test_what_it_raises_is_told_with_its_place(folder: Path) -> None:
+    changed(folder, "x, y, width, height, _ = max", "x, y, width, height = max")
+    with pytest.raises(StageError, match=r"detect: raised ValueError: too many values to unpack .*bright\.py:38$"):
+        list(pipeline(""))
 
 
 @pytest.mark.parametrize(
@@ -223,5 +233,5 @@ def test_one_of_an_installed_package_is_found_by_its_name(folder: Path, monkeypa
     assert "bright" in detectors.names()
     made = Pipeline.parse("stages:\n  - demo: {frames: 2}\n  - detect: {detector: bright}")
     assert [len(frame.faces) for frame in made] == [1, 1]
-    assert made.run.notes["detector"] == {"name": "bright"}
+    assert made.run.notes["detector"]["name"] == "bright"
     del sys.modules["bright_faces"]

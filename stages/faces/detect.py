@@ -13,6 +13,7 @@ from fervid.pipeline.errors import ConfigError
 from fervid.pipeline.fact import BRIDGED, SPARSE
 from fervid.pipeline.frame import FACES, FOUND, Frame, found
 from fervid.pipeline.frames import Frames
+from fervid.pipeline.roles import Names
 from fervid.pipeline.stage import Stage, Terms, register
 from fervid.stages.faces.detection.detector import Range, Runtime
 from fervid.stages.faces.detectors import Detector, detectors
@@ -34,7 +35,7 @@ class Detect(Stage):
     too.
     """
 
-    detector: str = "mediapipe"
+    detector: Annotated[str, Names(detectors)] = "mediapipe"
     """What finds them; a plugin or another package can bring others than `mediapipe`."""
     min_score: Annotated[float, Gt(0), Lt(1)] = 0.5
     """Detections below are dropped; the full range has none below 0.6."""
