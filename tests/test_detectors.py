@@ -6,6 +6,7 @@ import csv
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from test_stage import HEAVY
 
 from fervid.pipeline import FOUND, SPARSE, Pipeline, Wish
-from fervid.pipeline.errors import ConfigError, StageError
+from fervid.pipeline.errors import ConfigError, ModelError, StageError
 from fervid.stages.faces.detectors import Detector, detectors
 
 ROOT = Path(__file__).parents[1]
@@ -185,6 +186,21 @@ def test_an_option_that_it_does_not_take_is_an_error_of_the_yaml(folder: Path, d
     with pytest.raises(ConfigError) as raised:
         pipeline(detect)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "module", "message"),
+    [
+        ("litert", "ai_edge_litert", "needs ai_edge_litert: pip install ai-edge-litert; or take `runtime: mediapipe`"),
+        ("mediapipe", "mediapipe", 'needs mediapipe: pip install "mediapipe==0.10.21", for Python 3.11 and 3.12; or'),
+    ],
+)
+def test_a_runtime_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, runtime: str, module: str, message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModelError, match=re.escape(f"`runtime: {runtime}` {message}")):
+        list(Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}\n  - detect: {{runtime: {runtime}}}"))
 
 
 def test_of_mediapipe_nothing_but_the_options_of_detect() -> None:
