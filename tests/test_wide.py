@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -204,9 +205,16 @@ def test_a_box_around_a_group_is_no_face() -> None:
     assert not holds(other, member)
 
 
+def numbers(found: Any) -> tuple[float, ...]:
+    """The box of what MediaPipe found, its keypoints and its score."""
+    place, points = found.location_data.relative_bounding_box, found.location_data.relative_keypoints
+    box = place.xmin, place.ymin, place.xmin + place.width, place.ymin + place.height
+    return (*box, *(number for point in points for number in (point.x, point.y)), found.score[0])
+
+
 @pytest.mark.parametrize(("network", "model"), [(SHORT, 0), (FULL, 1)], ids=["short", "full"])
 def test_faces_are_those_of_mediapipe(network: object, model: int) -> None:
-    """On identical small pictures, one turned upright, boxes lie within 1e-4 of the picture's width."""
+    """On identical small pictures, one turned upright, boxes and keypoints lie within 1e-4 of the picture's width."""
     import mediapipe
 
     least = (0.5, 0.6)[model]
@@ -218,9 +226,8 @@ def test_faces_are_those_of_mediapipe(network: object, model: int) -> None:
     two = np.hstack([image[:, :420], image[:, 120:540]])
     for part in (image, image[:, 100:420], image[40:, 60:], two, textures()[1]):
         small = small_copy(Pixels(np.ascontiguousarray(part)))
-        got = sorted(face.box for face in find(ours, small, least))
-        boxes = [one.location_data.relative_bounding_box for one in theirs.process(small).detections or []]
-        wanted = sorted((box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height) for box in boxes)
+        got = sorted((*face.box, *face.keypoints.ravel(), face.score) for face in find(ours, small, least))
+        wanted = sorted(numbers(one) for one in theirs.process(small).detections or [])
         assert len(got) == len(wanted)
         np.testing.assert_allclose(np.array(got), np.array(wanted), atol=1e-4)
         seen += len(wanted)
