@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_stage import HEAVY
 
 from fervid.pipeline import FOUND, SPARSE, Pipeline, Wish
 from fervid.pipeline.errors import ConfigError, ModelError, StageError
+from fervid.pipeline.terminal.cli import app
 from fervid.stages.faces.detectors import Detector, detectors
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +34,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 from fervid.pipeline import Face
+from fervid.pipeline.terminal.cli import app
 from fervid.stages.faces.detectors import Detector, detector
 
 
@@ -166,7 +169,8 @@ def test_what_it_remembers_is_there_after_a_resume(folder: Path) -> None:
 
 def test_what_it_raises_is_told_with_its_place(folder: Path) -> None:
     changed(folder, "x, y, width, height, _ = max", "x, y, width, height = max")
-    with pytest.raises(StageError, match=r"detect: raised ValueError: too many values to unpack .*bright\.py:38$"):
+    line = next(number for number, text in enumerate(BRIGHT.splitlines(), 1) if "= max" in text)
+    with pytest.raises(StageError, match=rf"detect: raised ValueError: too many values to unpack .*bright\.py:{line}$"):
         list(pipeline(""))
 
 
@@ -237,6 +241,17 @@ def test_a_class_that_is_none_is_explained(folder: Path, old: str, new: str, mes
     changed(folder, old, new)
     with pytest.raises(ConfigError, match=message):
         pipeline("")
+
+
+def test_the_page_of_detect_names_them_with_their_options(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["stages", "show", "detect", "--plugin", "bright.py"])
+    assert (
+        "  its detectors\n"
+        "    bright: The brightest blob of a picture.\n"
+        "      limit: int >= 0, default 60    Grey level from which a pixel is bright.\n"
+        "      sure: true | false, default true\n"
+        "    mediapipe: MediaPipe's face networks, run by LiteRT or by MediaPipe.\n"
+    ) in done.output
 
 
 def test_one_of_an_installed_package_is_found_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

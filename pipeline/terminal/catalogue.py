@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from fervid.pipeline.configuration import options
 from fervid.pipeline.errors import ConfigError, sentence
 from fervid.pipeline.fact import columns
+from fervid.pipeline.roles import Names, option
 from fervid.pipeline.stage import Stage, gain, room, stages
 
 ROOMS = ("sources", "faces", "sinks", "learning", "plugins")
@@ -53,6 +54,7 @@ def _page(cls: type[Stage]) -> str:
     parts = [
         f"{name}: {gain(cls)}",
         options.listing(cls),
+        _choice(cls),
         _facts(cls),
         _columns(cls),
         f"  in a YAML:\n  {example(cls)}",
@@ -61,6 +63,26 @@ def _page(cls: type[Stage]) -> str:
     if own and own != gain(cls) and not own.startswith(f"{cls.__name__}("):
         parts.insert(1, own)
     return "\n\n".join(part for part in parts if part)
+
+
+def _choice(cls: type[Stage]) -> str:
+    """What one of its options can name, such as detectors, and what each of them takes besides."""
+    role = option(cls, Names)
+    if role is None:
+        return ""
+    (field, names), own = role, {name for name, _, _ in options.describe(cls)}
+    lines = [f"  its {field}s"]
+    for name in names.registry.names():
+        try:
+            lines += _chosen(name, names.registry.find(name), own)
+        except Exception as error:
+            lines.append(f"    {name}: cannot be loaded: {sentence(error)}")
+    return "\n".join(lines)
+
+
+def _chosen(name: str, cls: Any, known: Collection[str]) -> list[str]:
+    rows = [f"      {key}: {kind}    {text}".rstrip() for key, kind, text in options.describe(cls) if key not in known]
+    return [f"    {name}: {gain(cls)}", *rows]
 
 
 def example(cls: type[Stage]) -> str:
