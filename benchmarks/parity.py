@@ -7,6 +7,10 @@ turn. Table `runtime`: LiteRT with fervid's anchors, decoding and suppression, b
 both given the very same small copy. `same` is the share of pictures with as many faces in both; differences are the
 largest of all faces in those: of boxes and keypoints in shares of the picture's width, and of scores. `found` is the
 share of pasted faces that have a box of either upon them.
+
+Table `planes`: the small copy that is made of a decoder's planes beside that of the array, and for comparison that of
+the array beside that of the array with one grey level of noise (`short ±1`). Pictures that are arrays already are made
+planes first.
 """
 
 from __future__ import annotations
@@ -19,17 +23,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from framing import inside, paste
 from numpy.typing import NDArray
 
 from fervid.pipeline import Face, Frame, Frames, Pipeline, Source
+from fervid.pipeline.picture import Pixels
 from fervid.stages.faces.detection.blazeface import FULL_FLOOR
 from fervid.stages.faces.detection.letterbox import find, small_copy
 from fervid.stages.faces.detection.litert import Networks
 from fervid.stages.faces.detection.mediapipe_faces import Finder
 from fervid.stages.faces.detection.silence import silent
+from fervid.stages.sources.decoding.decoded import Decoded
 from fervid.stages.sources.fer2013 import Fer2013
 
 SIZE = 640, 360
@@ -107,6 +114,48 @@ def main() -> None:
     for side in map(int, given.sizes.split(",")):
         sets[f"pasted, {side} pixels"] = partial(pasted, given.csv, given.faces, side)
     runtime(sets)
+    planes(sets)
+
+
+def planes(sets: Sets) -> None:
+    """Small copies of planes, and of noisy arrays, beside those of arrays."""
+    networks, random = Networks(), np.random.default_rng(0)
+    finders = {
+        "short": partial(find, networks.short, least=LEAST["short"]),
+        "full": partial(find, networks.full(), least=LEAST["full"]),
+    }
+    pairs: dict[str, tuple[Look, Look]] = {}
+    for name, finder in finders.items():
+        pairs[name] = partial(seen, finder), partial(seen_as_array, finder)
+        pairs[f"{name} ±1"] = partial(seen_as_array, finder), partial(seen_with_noise, finder, random)
+    table("planes", {name: partial(as_planes, pictures) for name, pictures in sets.items()}, pairs)
+
+
+def seen(finder: Finder, frame: Frame) -> list[Face]:
+    """In the small copy of a picture as it came."""
+    return finder(small_copy(frame.picture))
+
+
+def seen_as_array(finder: Finder, frame: Frame) -> list[Face]:
+    """In that of its array."""
+    return finder(small_copy(Pixels(frame.picture.bgr())))
+
+
+def seen_with_noise(finder: Finder, random: np.random.Generator, frame: Frame) -> list[Face]:
+    """In that of its array, each value of which is one more, one less, or as it was."""
+    image = frame.picture.bgr().astype(np.int16)
+    noisy = image + random.integers(-1, 2, image.shape, np.int16)
+    return finder(small_copy(Pixels(np.clip(noisy, 0, 255).astype(np.uint8))))
+
+
+def as_planes(pictures: Callable[[], Iterable[Shown]]) -> Iterator[Shown]:
+    """The same, as a decoder gives them."""
+    for shown in pictures():
+        if isinstance(shown.frame.picture, Pixels):
+            even = shown.frame.image[: shown.frame.picture.height // 2 * 2, : shown.frame.picture.width // 2 * 2]
+            made = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), "bgr24").reformat(format="yuv420p")
+            shown.frame.picture = Decoded(made)
+        yield shown
 
 
 def runtime(sets: Sets) -> None:
@@ -118,7 +167,10 @@ def runtime(sets: Sets) -> None:
         table(
             "runtime",
             sets,
-            {name: (shrunk(partial(ours[name], least=LEAST[name])), shrunk(theirs[name])) for name in LEAST},
+            {
+                name: (partial(seen, partial(ours[name], least=LEAST[name])), partial(seen, theirs[name]))
+                for name in LEAST
+            },
         )
 
 
@@ -142,11 +194,6 @@ def tell(words: str, rows: Mapping[str, Row]) -> None:
     """A line for each pair."""
     for pair, row in rows.items():
         print(f"{words:26} {pair:8} {row}", flush=True)
-
-
-def shrunk(finder: Finder) -> Look:
-    """A look at the small copy of a frame."""
-    return lambda frame: finder(small_copy(frame.picture))
 
 
 def upon(face: Face, shown: Shown) -> bool:
