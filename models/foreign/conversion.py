@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from atexit import register
@@ -18,6 +17,7 @@ from fervid.models import checkpoint, zoo
 from fervid.models.card import Card
 from fervid.models.foreign import matching, notes, reading
 from fervid.models.foreign.matching import Layer
+from fervid.pipeline import folders
 from fervid.pipeline.errors import ModelError, OutputError
 from fervid.pipeline.frame import EMOTIONS
 
@@ -134,13 +134,7 @@ def _ordered(path: Path, state: dict[str, Tensor], card: Card, network: nn.Modul
 
 
 def _cache() -> Path:
-    """The user's folder of caches; one that is named relative to the working folder is not theirs.
-
-    Raises:
-        RuntimeError: the user has no home.
-    """
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "fervid" / "weights"
+    return folders.cache() / "weights"
 
 
 def _keep(name: str, network: nn.Module, card: Card) -> Path:

@@ -367,6 +367,26 @@ def show_model(name: str, whole: bool) -> None:
     click.echo(f"{summary(path, card)}\n\n  The whole card: fervid models show {name} --json")
 
 
+@models.command("fetch")
+@click.argument("_what", metavar="detector", type=click.Choice(["detector"]))
+@click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take them out of this wheel of mediapipe 0.10.21, and use no network.",
+)
+def fetch_model(_what: str, wheel: Path | None) -> None:
+    """Fetch the networks that find faces, where no mediapipe brings them: from Python 3.13 on.
+
+    pip gets the wheel of mediapipe 0.10.21 (35 MB) from your package index, as it is set up on your machine. The
+    networks (1 MB) are taken out of it, checked by their SHA-256, and kept in the folder fervid/detector of
+    XDG_DATA_HOME, which is ~/.local/share. Nothing is fetched where they are there.
+    """
+    from fervid.stages.faces.detection import fetch, files
+
+    there = None if wheel else files.there()
+    click.echo(f"The face detectors are in {there or (files.keep(wheel) if wheel else fetch.fetch())}.")
+
+
 @models.command("export")
 @click.argument("name")
 @click.option("--format", "_format", type=click.Choice(["onnx"]), default="onnx", show_default=True)

@@ -35,15 +35,29 @@ class Network:
     words: str
     file: str
     """Its place in mediapipe's wheel."""
+    sha256: str
+    """Of that file, which is the same in the wheels of mediapipe 0.10.21 for all systems."""
     side: int
     """Pixels of its square input (`tensor_width`)."""
     grids: tuple[tuple[int, int], ...]
     """The stride in pixels of each grid of anchors, and how many stand in each cell (`strides`)."""
 
 
-SHORT = Network("short-range", "modules/face_detection/face_detection_short_range.tflite", 128, ((8, 2), (16, 6)))
+SHORT = Network(
+    "short-range",
+    "modules/face_detection/face_detection_short_range.tflite",
+    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+    128,
+    ((8, 2), (16, 6)),
+)
 """For faces within two metres."""
-FULL = Network("full-range", "modules/face_detection/face_detection_full_range_sparse.tflite", 192, ((4, 1),))
+FULL = Network(
+    "full-range",
+    "modules/face_detection/face_detection_full_range_sparse.tflite",
+    "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+    192,
+    ((4, 1),),
+)
 """For faces within five metres; it has no layer that depends on the size of its input."""
 FULL_FLOOR = 0.6
 """MediaPipe reports no face of the full range below (`min_score_thresh`)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fervid.pipeline.errors import ModelError
 from fervid.stages.faces.detection.blazeface import FULL, SHORT, Network, anchors, decode
+from fervid.stages.faces.detection.files import load
 from fervid.stages.faces.detection.silence import silent
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ STEP = 32
 """Widths and heights of what the full range sees are multiples of this, in pixels."""
 SIZES = 6
 """Sizes of the full range that are kept ready: each takes 20 to 60 ms to make."""
-MISSING = "mediapipe's wheel with its {} face detector is not installed; install mediapipe==0.10.21"
 
 
 class Model:
@@ -62,16 +61,16 @@ class Networks:
         Raises:
             ModelError: a file is missing, or is no such network.
         """
-        self._full = _place(FULL).read_bytes()
+        self._full = load(FULL)
         self._sized: dict[tuple[int, int], Model] = {}
-        path = model or _place(SHORT)
         try:
-            self.short = _opened(SHORT, path.read_bytes(), SHORT.side, SHORT.side)
+            blob = model.read_bytes() if model else load(SHORT)
+            self.short = _opened(SHORT, blob, SHORT.side, SHORT.side)
             self.short(_blank(), 0.5)
         except FileNotFoundError:
-            raise ModelError(f"{path}: no such face detector") from None
+            raise ModelError(f"{model}: no such face detector") from None
         except (ValueError, RuntimeError, KeyError, IndexError, OSError) as error:
-            raise ModelError(f"{path}: not a short-range face detector of MediaPipe") from error
+            raise ModelError(f"{model or SHORT.file}: not a short-range face detector of MediaPipe") from error
 
     def full(self, width: int = FULL.side, height: int = FULL.side) -> Model:
         """The full range for pictures of a size, in multiples of STEP."""
@@ -81,16 +80,6 @@ class Networks:
         if len(self._sized) > SIZES:
             del self._sized[next(iter(self._sized))]
         return found
-
-
-def _place(network: Network) -> Path:
-    """Where mediapipe's wheel has it; found without importing mediapipe, which takes half a second."""
-    found = find_spec("mediapipe")
-    places = [Path(folder) / network.file for folder in (found.submodule_search_locations or [])] if found else []
-    for path in places:
-        if path.is_file():
-            return path
-    raise ModelError(MISSING.format(network.words))
 
 
 def _opened(network: Network, blob: bytes, width: int, height: int) -> Model:
