@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import footage
 import pytest
 
 from fervid.pipeline.signals import LAST_WORD
@@ -119,27 +117,6 @@ def test_a_library_that_never_answers_does_not_outlive_the_second_one() -> None:
     _, errors = process.communicate(timeout=10)
     assert time.monotonic() - began < 1
     assert (process.returncode, errors) == (143, LAST_WORD.decode())
-
-
-def test_a_stalled_ffmpeg_does_not_outlive_the_second_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stalled = tmp_path / "ffmpeg"
-    stalled.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n")
-    stalled.chmod(0o755)
-    clip = footage.make(tmp_path / "talk.mp4", seconds=0.2, sound=True)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(stalled))
-    monkeypatch.chdir(tmp_path)
-    process = start(tmp_path, f"- file: {{path: {clip}}}\n- video: {{path: out.mp4}}\n")
-    until(tmp_path / "pid", 1)
-    assert process.stderr is not None
-    process.send_signal(signal.SIGINT)
-    assert process.stderr.readline() == "fervid: stopping; once more to stop at once\n"
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert time.monotonic() - began < 1.5
-    assert process.returncode == 130
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_kill_leaves_nothing_under_a_final_name(tmp_path: Path) -> None:

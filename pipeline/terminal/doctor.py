@@ -12,13 +12,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fervid.pipeline.errors import FervidError
 from fervid.pipeline.interpreter import PYTHON
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.stage import stages
 
-LOADED = ("cv2", "av", "mediapipe", "onnxruntime")
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+LOADED = ("cv2", "av", "ai_edge_litert.interpreter", "mediapipe", "onnxruntime")
 """Modules with parts outside of Python, which can be installed and still not load."""
 OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 PATIENCE = 60  # seconds that one of them may take
@@ -41,7 +45,8 @@ def examine() -> Iterator[Finding]:
     yield from _packages()
     yield from _opencvs()
     for module in LOADED:
-        yield _loads(module)
+        if importlib.util.find_spec(module.partition(".")[0]):
+            yield _loads(module)
     yield _ffmpeg()
     yield from _models()
     yield from _stages()
@@ -51,25 +56,34 @@ def examine() -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    version = sys.version.split()[0]
-    fine = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    return Finding("python", version, fine, "" if fine else "install Python 3.11 or 3.12 and fervid in it")
+    from packaging.specifiers import SpecifierSet
+
+    version, wanted = sys.version.split()[0], metadata.metadata("fervid")["Requires-Python"]
+    fine = SpecifierSet(wanted).contains(version, prereleases=True)
+    return Finding("python", version, fine, "" if fine else f"install Python {wanted} and fervid in it")
 
 
 def _packages() -> Iterator[Finding]:
-    """What setup.cfg asks for; what an extra asks for may be missing."""
-    for line in metadata.requires("fervid") or []:
-        requirement, _, marker = line.partition(";")
-        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
-        if extra is None or extra[1] != "dev":
-            yield _package(requirement.strip(), extra[1] if extra else None)
+    """What an extra asks for may be missing."""
+    for requirement, extra in _requirements():
+        if extra != "dev":
+            yield _package(requirement, extra)
 
 
-def _package(requirement: str, extra: str | None) -> Finding:
+def _requirements() -> Iterator[tuple[Requirement, str]]:
+    """What setup.cfg asks for on this Python, each with its extra, if it has one."""
     from packaging.requirements import Requirement
 
-    wanted = Requirement(requirement)
-    install = f'pip install "fervid[{extra}]"' if extra else f'pip install "{requirement}"'
+    for line in metadata.requires("fervid") or []:
+        wanted = Requirement(line)
+        found = re.search(r"extra == ['\"](\w+)['\"]", line)
+        extra = found[1] if found else ""
+        if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+            yield wanted, extra
+
+
+def _package(wanted: Requirement, extra: str) -> Finding:
+    install = f'pip install "fervid[{extra}]"' if extra else f'pip install "{wanted.name}{wanted.specifier}"'
     try:
         version = metadata.version(wanted.name)
     except metadata.PackageNotFoundError:
@@ -87,7 +101,8 @@ def _opencvs() -> Iterator[Finding]:
             found[name] = metadata.version(name)
     if len(set(found.values())) > 1:
         listed = ", ".join(f"{name} {version}" for name, version in found.items())
-        same = " ".join(f'"{name}>=4.11,<4.12"' for name in found)
+        wanted = next((one.specifier for one, _ in _requirements() if one.name in OPENCVS), "")
+        same = " ".join(f'"{name}{wanted}"' for name in found)
         yield Finding("opencv", f"{listed}: must be one version", False, f"pip install --force-reinstall {same}")
 
 
@@ -128,11 +143,18 @@ def _models() -> Iterator[Finding]:
         yield Finding("weights", str(zoo.weights("fervid")))
     except FervidError as error:
         yield Finding("weights", str(error), False, "install fervid again")
-    spec = importlib.util.find_spec("mediapipe")
-    folders = [Path(base, "modules", "face_detection") for base in (spec and spec.submodule_search_locations) or []]
-    found = sorted(file.name for folder in folders for file in folder.glob("*.tflite"))
-    advice = "" if found else 'pip install --force-reinstall "mediapipe==0.10.21"; later ones carry no models'
-    yield Finding("face detectors", ", ".join(found) or "missing", bool(found), advice)
+    yield _face_detectors()
+
+
+def _face_detectors() -> Finding:
+    from fervid.stages.faces.detection import files
+
+    for network in files.NETWORKS:
+        try:
+            files.load(network)
+        except FervidError as error:
+            return Finding("face detectors", str(error), False, "fervid models fetch detector")
+    return Finding("face detectors", str(files.there()))
 
 
 def _stages() -> Iterator[Finding]:
