@@ -24,7 +24,7 @@ PACKAGES = {
 }
 """Packages of Debian and Ubuntu by the system library that an import misses; those needed together stand together."""
 
-EXTRAS = {"torch": "train", "onnx": "export", "openvino": "openvino", "tensorboard": "tensorboard"}
+EXTRAS = {"torch": "train", "scipy": "train", "onnx": "export", "openvino": "openvino", "tensorboard": "tensorboard"}
 """Extras of fervid by the Python module that an import misses."""
 
 SILENT = {"ORT_DISABLE_TELEMETRY": "1"}

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import mediapipe
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from fervid.pipeline import SPARSE, Face, Frame, Frames, Pipeline, Stage, register
 from fervid.pipeline.errors import ModelError
+from fervid.stages.faces.detection.blazeface import SHORT
 from fervid.stages.faces.detection.both import Both, distinct
+from fervid.stages.faces.detection.files import load
 
 CHAIN = "stages:\n  - demo: {frames: 12}\n  - detect"
 
@@ -198,8 +199,7 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(ModelError, match=rf"{re.escape(str(path))}: not a short-range face detector of MediaPipe"):
         list(Pipeline.parse(CHAIN, {"detect.model": str(path)}))
-    inside = Path(mediapipe.__file__).parent / "modules/face_detection/face_detection_short_range.tflite"
-    path.write_bytes(inside.read_bytes())
+    path.write_bytes(load(SHORT))
     own = [frame.faces[0].box for frame in Pipeline.parse(CHAIN, {"detect.model": str(path)})]
     assert own == [frame.faces[0].box for frame in Pipeline.parse(CHAIN)]
 

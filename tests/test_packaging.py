@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from fervid.pipeline.terminal.scaffold import write
@@ -56,10 +57,18 @@ def requirements(setup: configparser.ConfigParser) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
-def pinned() -> dict[str, str]:
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def holds(requirement: Requirement, python: str) -> bool:
+    """Whether it is asked for on a version of Python."""
+    return requirement.marker is None or requirement.marker.evaluate({"python_version": python})
+
+
+def pinned(python: str) -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonicalize_name(name): version for name, version in pins}
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(one.name): str(one.specifier)[2:] for one in pins if holds(one, python)}
 
 
 def inside(path: Path) -> str:
@@ -96,16 +105,27 @@ def test_the_wheel_says_how_to_start_it_and_under_which_licence(wheel: Path) -> 
         assert f"{info}/licenses/LICENSE" in archive.namelist()
 
 
-def test_every_requirement_has_a_tested_version_within_its_range(setup: configparser.ConfigParser) -> None:
-    pins = pinned()
-    for requirement in requirements(setup):
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_requirement_has_a_tested_version_within_its_range(setup: configparser.ConfigParser, python: str) -> None:
+    pins = pinned(python)
+    for requirement in (one for one in requirements(setup) if holds(one, python)):
         version = pins.get(canonicalize_name(requirement.name))
         assert version, f"{requirement.name} is not in constraints.txt"
         assert requirement.specifier.contains(version), f"{requirement} and constraints.txt: {version}"
 
 
-def test_both_opencvs_are_one_version() -> None:
-    assert pinned()["opencv-python"] == pinned()["opencv-contrib-python"]
+@pytest.mark.parametrize("python", PYTHONS)
+def test_both_opencvs_are_one_version_where_mediapipe_brings_the_second(python: str) -> None:
+    pins = pinned(python)
+    assert ("mediapipe" in pins) == ("opencv-contrib-python" in pins)
+    assert pins["opencv-python"] == pins.get("opencv-contrib-python", pins["opencv-python"])
+
+
+def test_it_runs_on_the_pythons_that_are_tested(setup: configparser.ConfigParser) -> None:
+    wanted = SpecifierSet(setup["options"]["python_requires"])
+    assert [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}" in wanted] == list(PYTHONS)
+    told = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
+    assert told == list(PYTHONS)
 
 
 def test_every_requirement_is_explained(setup: configparser.ConfigParser) -> None:

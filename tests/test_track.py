@@ -13,12 +13,16 @@ import pytest
 from crowd import Crowd, detections, plain_iou, score, tracked
 from film import Film, came, inherited
 from film import seen as seen_film
+from filterpy.kalman import KalmanFilter
+from scipy.optimize import linear_sum_assignment
 
 from fervid.pipeline import SPARSE, Face, Frame, Frames, Pipeline, Source
 from fervid.pipeline.frame import Box
 from fervid.stages.faces.emotions import PROBABILITIES
 from fervid.stages.faces.smooth import SMOOTHED
 from fervid.stages.faces.track import HELD_BYTES, Track
+from fervid.stages.faces.tracking import kalman
+from fervid.stages.faces.tracking.assignment import assign
 
 GREY = np.full((360, 640, 3), 128, np.uint8)
 
@@ -403,3 +407,27 @@ def test_no_frame_is_lost_and_the_order_is_kept() -> None:
         for _ in range(300)
     ]
     assert [frame.index for frame in run(faces)] == list(range(300))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 2), (7, 7), (40, 60), (60, 40)])
+def test_pairs_are_those_of_least_cost(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        costs = np.where(random.random(shape) < 0.3, 1e6, random.normal(size=shape))
+        rows, columns = linear_sum_assignment(costs)
+        assert assign(costs.tolist()) == list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def test_the_filter_is_the_textbooks() -> None:
+    random, book = np.random.default_rng(2), KalmanFilter(8, 4)
+    book.H, book.P = np.eye(4, 8), np.diag(random.uniform(1, 9, 8))
+    state, covariance = book.x[:, 0], book.P
+    for seconds in random.uniform(0.01, 0.5, 200):
+        forward, disturbed = np.eye(8) + seconds * np.eye(8, k=4), np.diag(random.uniform(size=8))
+        book.predict(F=forward, Q=disturbed)
+        state, covariance = kalman.predict(state, covariance, forward, disturbed)
+        measured, noise = random.normal(size=4), random.uniform(0.1, 1, 4)
+        book.update(measured, R=np.diag(noise))
+        state, covariance = kalman.correct(state, covariance, measured, noise)
+        np.testing.assert_allclose(state, book.x[:, 0], rtol=1e-9)
+        np.testing.assert_allclose(covariance, book.P, rtol=1e-9, atol=1e-12)

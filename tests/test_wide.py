@@ -1,5 +1,6 @@
 """Faces that are small in the picture, cut by its edge, or in a picture that stands alone."""
 
+import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from fervid.stages.faces.detection.letterbox import find, small_copy
 pytest.importorskip("ai_edge_litert")
 from fervid.stages.faces.detection.litert import Networks
 
+ENDS = "mediapipe is not installed: it ends at Python 3.12"
 WIDTH, HEIGHT = 1280, 720
 FACE = 106
 """Pixels that the demo's face is wide."""
@@ -215,8 +217,7 @@ def numbers(found: Any) -> tuple[float, ...]:
 @pytest.mark.parametrize(("network", "model"), [(SHORT, 0), (FULL, 1)], ids=["short", "full"])
 def test_faces_are_those_of_mediapipe(network: object, model: int) -> None:
     """On identical small pictures, one turned upright, boxes and keypoints lie within 1e-4 of the picture's width."""
-    import mediapipe
-
+    mediapipe = pytest.importorskip("mediapipe", reason=ENDS)
     least = (0.5, 0.6)[model]
     networks = Networks()
     ours = networks.short if network is SHORT else networks.full()
@@ -242,11 +243,20 @@ def test_anchors_stand_in_the_middle_of_cells() -> None:
     assert anchors(FULL, 64, 32)[-1].tolist() == [62, 30]
 
 
-def test_the_run_says_what_runs_the_networks() -> None:
-    for asked, used in (("auto", "litert"), ("mediapipe", "mediapipe")):
-        pipeline = Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}\n  - detect: {{runtime: {asked}, range: short}}")
-        list(pipeline)
-        assert pipeline.run.notes["detector"] == {"name": "mediapipe", "runtime": used}
+@pytest.mark.parametrize(("asked", "used"), [("auto", "litert"), ("mediapipe", "mediapipe")])
+def test_the_run_says_what_runs_the_networks(asked: str, used: str) -> None:
+    if used == "mediapipe":
+        pytest.importorskip("mediapipe", reason=ENDS)
+    pipeline = Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}\n  - detect: {{runtime: {asked}, range: short}}")
+    list(pipeline)
+    assert pipeline.run.notes["detector"] == {"name": "mediapipe", "runtime": used}
+
+
+def test_where_mediapipe_is_missing_another_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    for range_ in ("short", "full"):
+        with pytest.raises(ModelError, match=r"mediapipe is not installed; it ends at Python 3\.12: use `runtime: lit"):
+            list(Pipeline.parse(f"stages:\n- demo: {{frames: 1}}\n- detect: {{runtime: mediapipe, range: {range_}}}"))
 
 
 def test_far_needs_litert() -> None:

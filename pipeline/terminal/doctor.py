@@ -4,106 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fervid.pipeline.errors import FervidError
 from fervid.pipeline.interpreter import PYTHON
 from fervid.pipeline.libraries import missing_library
 from fervid.pipeline.stage import stages
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+from fervid.pipeline.terminal import installed
+from fervid.pipeline.terminal.installed import Finding
 
 LOADED = ("cv2", "av", "ai_edge_litert.interpreter", "mediapipe", "onnxruntime")
 """Modules with parts outside of Python, which can be installed and still not load."""
-OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 PATIENCE = 60  # seconds that one of them may take
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    found: str
-    fine: bool | None = True
-    """None: missing, and fervid runs without it."""
-    advice: str = ""
 
 
 def examine() -> Iterator[Finding]:
     """Look at everything, the network left alone."""
-    yield _python()
-    yield from _packages()
-    yield from _opencvs()
+    yield installed.python()
+    yield from installed.packages()
+    yield from installed.opencvs()
     for module in LOADED:
         if importlib.util.find_spec(module.partition(".")[0]):
             yield _loads(module)
-    yield _ffmpeg()
     yield from _models()
     yield from _stages()
     yield _display()
     yield _cameras()
     yield _gpu()
-
-
-def _python() -> Finding:
-    from packaging.specifiers import SpecifierSet
-
-    version, wanted = sys.version.split()[0], metadata.metadata("fervid")["Requires-Python"]
-    fine = SpecifierSet(wanted).contains(version, prereleases=True)
-    return Finding("python", version, fine, "" if fine else f"install Python {wanted} and fervid in it")
-
-
-def _packages() -> Iterator[Finding]:
-    """What an extra asks for may be missing."""
-    for requirement, extra in _requirements():
-        if extra != "dev":
-            yield _package(requirement, extra)
-
-
-def _requirements() -> Iterator[tuple[Requirement, str]]:
-    """What setup.cfg asks for on this Python, each with its extra, if it has one."""
-    from packaging.requirements import Requirement
-
-    for line in metadata.requires("fervid") or []:
-        wanted = Requirement(line)
-        found = re.search(r"extra == ['\"](\w+)['\"]", line)
-        extra = found[1] if found else ""
-        if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
-            yield wanted, extra
-
-
-def _package(wanted: Requirement, extra: str) -> Finding:
-    install = f'pip install "fervid[{extra}]"' if extra else f'pip install "{wanted.name}{wanted.specifier}"'
-    try:
-        version = metadata.version(wanted.name)
-    except metadata.PackageNotFoundError:
-        return Finding(wanted.name, "not installed", None if extra else False, install)
-    if wanted.specifier.contains(version, prereleases=True):
-        return Finding(wanted.name, version)
-    return Finding(wanted.name, f"{version}, but fervid was made for {wanted.specifier}", False, install)
-
-
-def _opencvs() -> Iterator[Finding]:
-    """All of them own the folder cv2, so that those of different versions overwrite each other's files."""
-    found = {}
-    for name in OPENCVS:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    if len(set(found.values())) > 1:
-        listed = ", ".join(f"{name} {version}" for name, version in found.items())
-        wanted = next((one.specifier for one, _ in _requirements() if one.name in OPENCVS), "")
-        same = " ".join(f'"{name}{wanted}"' for name in found)
-        yield Finding("opencv", f"{listed}: must be one version", False, f"pip install --force-reinstall {same}")
 
 
 def _loads(module: str) -> Finding:
@@ -123,17 +53,6 @@ def _python_says(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=elsewhere)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"does not load within {PATIENCE} seconds")
-
-
-def _ffmpeg() -> Finding:
-    try:
-        import imageio_ffmpeg
-
-        path = imageio_ffmpeg.get_ffmpeg_exe()
-        first = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
-    except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        return Finding("ffmpeg", str(error), False, "pip install --force-reinstall imageio-ffmpeg")
-    return Finding("ffmpeg", f"{' '.join(first.split()[:3])} ({path})")
 
 
 def _models() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fervid.pipeline.frame import Box
+from fervid.stages.faces.tracking.assignment import assign
 from fervid.stages.faces.tracking.look import Look, difference
 
 REACH = 0.6
@@ -44,15 +45,11 @@ class Candidate(NamedTuple):
 
 
 def match(expected: Sequence[Candidate], found: Sequence[Candidate]) -> list[tuple[int, int]]:
-    """Pairs of indices into `expected` and `found`, so that the sum of their costs is least (Kuhn 1955)."""
+    """Pairs of indices into `expected` and `found`, so that the sum of their costs is least."""
     if not expected or not found:
         return []
-    import numpy as np
-    from scipy.optimize import linear_sum_assignment
-
-    costs = np.array([[cost(one, other) for other in found] for one in expected])
-    rows, columns = linear_sum_assignment(costs)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if costs[r, c] < IMPOSSIBLE]
+    costs = [[cost(one, other) for other in found] for one in expected]
+    return [(row, column) for row, column in assign(costs) if costs[row][column] < IMPOSSIBLE]
 
 
 def cost(expected: Candidate, found: Candidate) -> float:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fervid.pipeline.frame import Box
+from fervid.stages.faces.tracking import kalman
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,21 +35,15 @@ class Motion:
 
     def __init__(self, box: Box) -> None:
         import numpy as np
-        from filterpy.kalman import KalmanFilter
 
-        height = box[3] - box[1]
-        self._filter = KalmanFilter(dim_x=8, dim_z=4)
-        self._filter.inv = _inverse
-        self._filter.x[:4, 0] = _measure(box)
-        self._filter.H = np.eye(4, 8)
-        self._filter.P = np.diag(_scale(height) * np.square(MEASURED + UNKNOWN))
+        self._state = np.append(_measure(box), np.zeros(4))
+        self._covariance = np.diag(_scale(box[3] - box[1]) * np.square(MEASURED + UNKNOWN))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"state": self._filter.x, "covariance": self._filter.P}
+        return {"state": self._state, "covariance": self._covariance}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__init__((0.0, 0.0, 1.0, 1.0))  # type: ignore[misc]
-        self._filter.x, self._filter.P = kept["state"], kept["covariance"]
+        self._state, self._covariance = kept["state"], kept["covariance"]
 
     def predict(self, seconds: float) -> None:
         """Move on by some seconds, at least 0."""
@@ -62,23 +57,23 @@ class Motion:
         disturbed[PLACE, PLACE] = noise * seconds**3 / 3
         disturbed[PLACE, SPEED] = disturbed[SPEED, PLACE] = noise * seconds**2 / 2
         disturbed[SPEED, SPEED] = noise * seconds
-        self._filter.predict(F=forward, Q=disturbed)
+        self._state, self._covariance = kalman.predict(self._state, self._covariance, forward, disturbed)
 
     def update(self, box: Box, score: float = 1.0) -> None:
         """Correct the forecast by a detection. A face that is half hidden scores low, and its box is off."""
         import numpy as np
 
-        doubt = 1 / max(score, 0.1) ** DOUBT
-        self._filter.update(_measure(box), R=np.diag(np.square(MEASURED) * _scale(self.height)[:4]) * doubt)
+        noise = np.square(MEASURED) * _scale(self.height)[:4] / max(score, 0.1) ** DOUBT
+        self._state, self._covariance = kalman.correct(self._state, self._covariance, _measure(box), noise)
 
     @property
     def height(self) -> float:
-        return max(float(self._filter.x[2, 0]), 1.0)
+        return max(float(self._state[2]), 1.0)
 
     @property
     def box(self) -> Box:
         """Where the face is thought to be."""
-        x, y, _, aspect = (float(value) for value in self._filter.x[:4, 0])
+        x, y, _, aspect = (float(value) for value in self._state[:4])
         half_height = self.height / 2
         half_width = half_height * max(aspect, 0.1)
         return x - half_width, y - half_height, x + half_width, y + half_height
@@ -86,19 +81,14 @@ class Motion:
     @property
     def sound(self) -> bool:
         """False once a number is no longer finite: the filter never recovers from one."""
-        return math.isfinite(float(self._filter.x.sum()) + float(self._filter.P.sum()))
+        return math.isfinite(float(self._state.sum()) + float(self._covariance.sum()))
 
 
-def _inverse(matrix: Any) -> Any:
-    """Of a diagonal matrix, as the four numbers never mix; LAPACK would wake threads for so small a one."""
+def _measure(box: Box) -> NDArray[np.float64]:
     import numpy as np
 
-    return np.diag(1 / np.diag(matrix))
-
-
-def _measure(box: Box) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = box
-    return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1, (x2 - x1) / (y2 - y1)
+    return np.array([(x1 + x2) / 2, (y1 + y2) / 2, y2 - y1, (x2 - x1) / (y2 - y1)], np.float64)
 
 
 def _scale(height: float) -> Any:
