@@ -18,6 +18,8 @@ import footage
 import pytest
 import tiny
 
+from fervid.pipeline import folders
+
 ROOT = Path(__file__).parents[1]
 ALONE = ["unshare", "--map-root-user", "--net"]
 CALLS = "%network,open,openat,creat,mkdir,mkdirat"
@@ -49,6 +51,7 @@ def traced(folder: Path, *command: str, **environment: str) -> Trace:
         place.mkdir()
     whole = [*ALONE, *STRACE, "-o", str(folder / "calls"), *command]
     known = {"HOME": home, "TMPDIR": scratch, "MPLCONFIGDIR": folder.parent / "fonts", "PYTHONPATH": ROOT / ".src"}
+    known["XDG_DATA_HOME"] = folders.data().parent
     environment |= {name: str(path) for name, path in known.items()} | {"PATH": os.environ["PATH"], "USER": "someone"}
     done = subprocess.run(whole, env=environment, cwd=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -107,6 +110,7 @@ def doctor(folder: Path) -> list[str]:
 
 
 def benchmark(folder: Path) -> list[str]:
+    pytest.importorskip("mediapipe", reason="the loops beside fervid use mediapipe, which ends at Python 3.12")
     clip = footage.make(folder / "clip.mp4", seconds=0.2)
     options = ["--sizes", "64", "--jobs", "mpeg4", "--rounds", "1"]
     return [sys.executable, str(ROOT / "benchmarks" / "throughput.py"), str(clip), *options]
