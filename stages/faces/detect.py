@@ -45,9 +45,10 @@ class Detect(Stage):
     every: Annotated[int, Ge(1), Le(30)] = 1
     """Search one frame in so many; `track` bridges the others. Who comes or goes between is seen at the next search."""
     model: Path | None = None
-    """A short-range .tflite instead of the one in mediapipe."""
+    """A short-range .tflite instead of MediaPipe's, which its wheel or `fervid models fetch detector` brings."""
     runtime: Runtime = "auto"
-    """What runs the networks; auto takes LiteRT where it is installed, else MediaPipe, which has no far faces."""
+    """What runs the networks; auto takes LiteRT where it is installed, else MediaPipe, which has no far faces and ends
+    at Python 3.12."""
 
     options: dict[str, Any] | None = None
     """What a detector of one's own takes besides."""
