@@ -25,7 +25,7 @@ CHAIN = "stages: [images, pictures]"
 def paint(folder: Path, *names: str, size: tuple[int, int] = (20, 30)) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        cv2.imwrite(str(folder / name), np.full((*size, 3), 40 * number + 20, np.uint8))
+        cv2.imwrite(str(folder / name), np.full((*size, 3), (40 * number + 20) % 256, np.uint8))
     return folder
 
 

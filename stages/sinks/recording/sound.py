@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,6 +93,9 @@ def _copy(video: Path, sound: Path, wanted: dict[int, bool], joined: Path, suffi
         made.metadata.update(pictures.metadata)
         film = twin(made, pictures.streams.video[0])
         shift = clock.start(sounds) - (sounds.start_time or 0) / 1e6 - span.start
+        if span.start:
+            with suppress(av.error.FFmpegError):  # then it is read from its beginning
+                sounds.seek(int(-shift * 1e6))
         voices = [_voice(made, sounds.streams.audio[one], shift, taken, suffix) for one, taken in wanted.items()]
         for packet in merge(_shown(pictures, film), _heard(sounds, voices, span), key=_time):
             made.mux(packet)
@@ -111,8 +114,6 @@ def _voice(made: OutputContainer, source: Any, shift: float, taken: bool, suffix
 
 def _heard(container: InputContainer, voices: Sequence[Copied], span: Span) -> Iterator[Packet]:
     """What comes of the packets of some streams, as far as they lie in a span."""
-    if span.start:
-        container.seek(int(span.start * 1e6))
     by_stream = {voice.source.index: voice for voice in voices}
     for packet in container.demux(*(voice.source for voice in voices)):
         voice = by_stream[packet.stream.index]

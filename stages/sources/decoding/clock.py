@@ -26,7 +26,7 @@ LATE = 2.0
 def rate(stream: VideoStream) -> Fraction | None:
     """Pictures a second, nominally; None where nothing tells."""
     told = (stream.average_rate, stream.guessed_rate)
-    return next((one for one in told if one and one <= FASTEST), None)
+    return next((Fraction(one) for one in told if one and one <= FASTEST), None)
 
 
 def start(container: InputContainer) -> float:
@@ -53,7 +53,7 @@ class Clock:
 
     def __init__(self, container: InputContainer, stream: VideoStream, raw: Fraction | float | None = None) -> None:
         """`raw` is the pictures a second of a raw stream, None of any other."""
-        self.unit = stream.time_base or Fraction(1, 1000)
+        self.unit = Fraction(stream.time_base or Fraction(1, 1000))
         pace = raw or rate(stream)
         self.step = float(1 / pace) if pace else 0.04
         self.raw = raw is not None
