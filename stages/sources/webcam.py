@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt
 
@@ -72,7 +72,7 @@ class Webcam(Stage):
         device = int(self.device) if str(self.device).isdecimal() else self.device
         if isinstance(device, str) and not _is_device(Path(device)):
             raise InputError(f"webcam {device}: {_advice('no such device file')}")
-        cv2.setLogLevel(0)
+        _keep_quiet()
         camera = cv2.VideoCapture(device)
         try:
             wishes = {
@@ -93,6 +93,14 @@ class Webcam(Stage):
         height, width = image.shape[:2]
         name = f"webcam{Path(str(self.device)).name.removeprefix('video')}"
         return Source(name, width, height, fps=camera.get(cv2.CAP_PROP_FPS) or None, live=True)
+
+
+def _keep_quiet() -> None:
+    """OpenCV has the function in one place up to 4.11, in another in 4.14."""
+    import cv2
+
+    library: Any = cv2
+    (library if hasattr(library, "setLogLevel") else library.utils.logging).setLogLevel(0)
 
 
 def _is_device(path: Path) -> bool:
