@@ -1,6 +1,5 @@
 """Faces that are small in the picture, cut by its edge, or in a picture that stands alone."""
 
-import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,13 +249,6 @@ def test_the_run_says_what_runs_the_networks(asked: str, used: str) -> None:
     pipeline = Pipeline.parse(f"stages:\n  - demo: {{frames: 1}}\n  - detect: {{runtime: {asked}, range: short}}")
     list(pipeline)
     assert pipeline.run.notes["detector"] == {"name": "mediapipe", "runtime": used}
-
-
-def test_where_mediapipe_is_missing_another_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
-    for range_ in ("short", "full"):
-        with pytest.raises(ModelError, match=r"mediapipe is not installed; it ends at Python 3\.12: use `runtime: lit"):
-            list(Pipeline.parse(f"stages:\n- demo: {{frames: 1}}\n- detect: {{runtime: mediapipe, range: {range_}}}"))
 
 
 def test_far_needs_litert() -> None:

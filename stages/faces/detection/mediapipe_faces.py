@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,6 @@ Finder = Callable[["Picture"], list[Face]]
 """Takes RGB."""
 
 MISSING = "this mediapipe carries no {} face detector; install mediapipe==0.10.21"
-ABSENT = "mediapipe is not installed; it ends at Python 3.12: use `runtime: litert`, or `auto`"
 
 
 @contextmanager
@@ -38,8 +36,8 @@ def short_range(min_score: float, model: Path | None) -> Iterator[Finder]:
     Raises:
         ModelError: the network is not where it should be, or is none.
     """
-    mediapipe = _imported()
     with out_of_the_folder():
+        import mediapipe
         from mediapipe.tasks.python import BaseOptions
         from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
 
@@ -73,9 +71,11 @@ def full_range(min_score: float) -> Iterator[Finder]:
     The Tasks API cannot run it (it counts the short range's anchors), so this takes MediaPipe's older graph.
 
     Raises:
-        ModelError: MediaPipe is missing, or of a version without it.
+        ModelError: a version of MediaPipe without it.
     """
-    mediapipe = _imported()
+    with out_of_the_folder():
+        import mediapipe
+
     if not hasattr(mediapipe, "solutions"):
         raise ModelError(MISSING.format("full-range"))
 
@@ -90,16 +90,6 @@ def full_range(min_score: float) -> Iterator[Finder]:
         yield find
     finally:
         detector.close()
-
-
-def _imported() -> Any:
-    try:
-        with out_of_the_folder():
-            return import_module("mediapipe")
-    except ModuleNotFoundError as error:
-        if error.name != "mediapipe":
-            raise
-        raise ModelError(ABSENT) from None
 
 
 def _near(found: Any, width: int, height: int) -> Face:
