@@ -252,6 +252,7 @@ def test_the_run_says_what_runs_the_networks(asked: str, used: str) -> None:
 
 
 def test_far_needs_litert() -> None:
+    pytest.importorskip("mediapipe", reason=ENDS)
     with pytest.raises(ModelError, match="`range: far` needs LiteRT: use `runtime: litert`, or `auto`"):
         list(Pipeline.parse("stages:\n  - demo: {frames: 1}\n  - detect: {range: far, runtime: mediapipe}"))
 
