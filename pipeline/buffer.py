@@ -16,7 +16,15 @@ PATIENCE = 15.0  # seconds that a closing run waits for a thread that is busy
 SILENCE = 0.5  # seconds that it waits for a camera that may never answer
 
 
-def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool = False) -> Generator[Frame]:
+AHEAD = 16
+"""Frames of a file that are made ahead at most: twice as many as later stages may take at once."""
+NEWEST = 2
+"""The same of a camera, whose frames grow old."""
+HELD_BYTES = 48 << 20
+"""How much picture they hold at most; one is always made ahead."""
+
+
+def hand_over(frames: Iterable[Frame], run: Run, size: int = AHEAD, *, newest: bool = False) -> Generator[Frame]:
     """Yield `frames`, which are made ahead in another thread, at most `size` of them.
 
     With `newest`, as behind a camera, the producer never waits: a frame that nobody took in time is replaced by the
@@ -34,7 +42,7 @@ def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool 
                     if newest and ready:
                         ready.popleft()
                         run.lost.dropped += 1
-                    while len(ready) >= size and not state.closed:
+                    while ready and _full(ready, size) and not state.closed:
                         change.wait()
                     if state.closed:
                         return
@@ -76,6 +84,10 @@ def hand_over(frames: Iterable[Frame], run: Run, size: int = 4, *, newest: bool 
         thread.join(patience)
         if patience and thread.is_alive():
             log.warning("a source does not answer; left behind")
+
+
+def _full(ready: deque[Frame], size: int) -> bool:
+    return len(ready) >= size or len(ready) * ready[-1].picture.nbytes >= HELD_BYTES
 
 
 class _State:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fervid.pipeline.buffer import hand_over
+from fervid.pipeline.buffer import AHEAD, NEWEST, hand_over
 from fervid.pipeline.checkpoint import Keeper, Wish
 from fervid.pipeline.claim import ensure, reach
 from fervid.pipeline.configuration import config, options, order
@@ -113,7 +113,8 @@ class Pipeline:
             with ExitStack() as stack:
                 for number, stage in enumerate(self.stages):
                     if self.threads and number and stage.detached and not handed:
-                        frames, handed = stack.enter_context(_closing(hand_over(frames, run))), True
+                        ahead = NEWEST if LIVE in facts else AHEAD
+                        frames, handed = stack.enter_context(_closing(hand_over(frames, run, ahead))), True
                     given.append(_given(frames, run, facts, keeper, stage.name))
                     frames = stack.enter_context(_closing(self._run(stage, given[-1], number, waits=handed)))
                     if not number:

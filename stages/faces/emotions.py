@@ -148,7 +148,6 @@ class Emotions(Stage):
     needs = (FRAMES, FACES)
     gives = (EMOTION, PROBABILITIES, UNREADABLE, READER)
     refuses = (CHANGED, EMOTION)
-    detached = True
 
     def __post_init__(self) -> None:
         if not conversion.is_file(self.model):

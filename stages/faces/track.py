@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -56,6 +56,7 @@ class Track(Stage):
     max_gap: Annotated[float, Ge(0)] = 2.0
     """Seconds after which a lost face that comes back gets a new id."""
 
+    detached: ClassVar[bool] = True
     needs = (FACES,)
     gives = (TRACKS,)
     ends = (SPARSE,)
