@@ -68,21 +68,27 @@ class Judge:
 
     def follow(self, picture: Picture, face: Face) -> Face | None:
         """The face that was there a moment ago: 0.5 ms where it is clearly seen."""
-        seen = self._see(picture, face, NEAR, self._full, MOVED)
+        seen = self._see(picture, face, NEAR, self._full, MOVED, least=KEPT)
         if seen and seen.score >= SURE:
             return seen
-        seen = _surest([seen, self._see(picture, face, NEAR, self._short, MOVED)])
-        return seen if seen and seen.score >= KEPT else None
+        return _surest([seen, self._see(picture, face, NEAR, self._short, MOVED, least=KEPT)])
 
     def _see(
-        self, picture: Picture, place: Face, zoom: float, model: Model, where: tuple[float, float], turn: int = 1
+        self,
+        picture: Picture,
+        place: Face,
+        zoom: float,
+        model: Model,
+        where: tuple[float, float],
+        turn: int = 1,
+        least: float = DOUBT,
     ) -> Face | None:
         """With a `turn` of -1 the picture is upside down; the face's box then is turned about the place's middle."""
         part = close_up(picture, place.box, zoom, model.size[0])
         if part is None:
             return None
         shown, scale, by = part
-        found = model(shown[::turn, ::turn], DOUBT)
+        found = model(shown[::turn, ::turn], least)
         return _surest([face for one in found if beside(face := moved(one, scale, by), place, *where)])
 
 
