@@ -46,7 +46,10 @@ def resident(field: str = "VmRSS") -> float:
 
 
 def _revision() -> str:
-    return _said("git", "-C", str(ROOT), "describe", "--always", "--dirty") or "unknown"
+    """Of the checkout; what this page itself changes there does not count."""
+    git = ("git", "-C", str(ROOT))
+    changed = _said(*git, "status", "--porcelain", "--", str(ROOT), ":(top,exclude)docs/benchmarks.*")
+    return (_said(*git, "describe", "--always") or "unknown") + ("-dirty" if changed else "")
 
 
 def _said(*command: str) -> str:
