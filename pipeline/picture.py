@@ -51,21 +51,21 @@ class Picture(ABC):
     def bgr(self) -> Image:
         """All of it, height x width x 3, contiguous."""
 
-    @abstractmethod
     def part(self, rows: slice, columns: slice) -> Image:
         """What lies there, in BGR; to be read only."""
+        return Pixels(self.bgr()).part(rows, columns)
 
-    @abstractmethod
     def points(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Image:
         """The pixels where these N rows and M columns cross, N x M x 3 in BGR."""
+        return Pixels(self.bgr()).points(rows, columns)
 
-    @abstractmethod
     def grey(self, rows: slice = ALL, columns: slice = ALL, size: Size | None = None) -> Image:
         """What lies there in grey, 0 to 255, brought to a size by picking bilinearly; to be read only."""
+        return Pixels(self.bgr()).grey(rows, columns, size)
 
-    @abstractmethod
     def small(self, width: int, height: int) -> Image:
         """A copy of that size in RGB; of a larger picture its pixels' means."""
+        return Pixels(self.bgr()).small(width, height)
 
     def planes(self) -> Image | None:
         """Y, U and V below each other (I420) in BT.601's limited range, if it came in that form."""

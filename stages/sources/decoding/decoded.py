@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from fervid.pipeline.picture import ALL, Patch, Picture, Pixels, Place, Size, picked
+from fervid.pipeline.picture import ALL, Patch, Picture, Place, Size, picked
 from fervid.stages.sources.decoding.orientation import AS_STORED, Orientation, upright
 from fervid.stages.sources.decoding.painted import Painted, apart
 from fervid.stages.sources.decoding.pixels import FULL_RANGE, bgr, square, stretched
@@ -52,17 +52,17 @@ class Decoded(Picture):
 
     @property
     def nbytes(self) -> int:
-        made = vars(self).get("_pixels")
-        return sum(plane.buffer_size for plane in self._picture.planes) + (made.nbytes if made else 0)
+        made = vars(self).get("_image")
+        return sum(plane.buffer_size for plane in self._picture.planes) + (0 if made is None else made.nbytes)
 
     @cached_property
-    def _pixels(self) -> Pixels:
+    def _image(self) -> Image:
         stored = self.planes()
         if stored is None:
-            return Pixels(upright(square(bgr(self._picture), self._aspect), self._orientation))
+            return upright(square(bgr(self._picture), self._aspect), self._orientation)
         import cv2
 
-        return Pixels(cast("Image", cv2.cvtColor(stored, cv2.COLOR_YUV2BGR_I420)))
+        return cast("Image", cv2.cvtColor(stored, cv2.COLOR_YUV2BGR_I420))
 
     @cached_property
     def _bits(self) -> int:
@@ -101,11 +101,11 @@ class Decoded(Picture):
         return part if self._bits == 8 else cast("Image", cv2.convertScaleAbs(part, alpha=2.0 ** (8 - self._bits)))
 
     def bgr(self) -> Image:
-        return self._pixels.image
+        return self._image
 
     def part(self, rows: slice, columns: slice) -> Image:
         if not self._usual:
-            return self._pixels.part(rows, columns)
+            return super().part(rows, columns)
         first, left = rows.start // 2 * 2, columns.start // 2 * 2
         half = slice(first // 2, -(-rows.stop // 2)), slice(left // 2, -(-columns.stop // 2))
         luma, *colors = self._planes
@@ -114,20 +114,20 @@ class Decoded(Picture):
 
     def points(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Image:
         if not self._usual:
-            return self._pixels.points(rows, columns)
+            return super().points(rows, columns)
         luma, *colors = self._planes
         four = luma[rows[:, None], columns].repeat(2, 0).repeat(2, 1)
         return self._converted(four, *(one[rows[:, None] // 2, columns // 2] for one in colors))[::2, ::2]
 
     def grey(self, rows: slice = ALL, columns: slice = ALL, size: Size | None = None) -> Image:
         if not self._bits:
-            return self._pixels.grey(rows, columns, size)
+            return super().grey(rows, columns, size)
         part = self._eight(picked(self._planes[0][rows, columns], size))
         return part if self._full else _widened(part)
 
     def small(self, width: int, height: int) -> Image:
         if width >= self.width:
-            return self._pixels.small(width, height)
+            return super().small(width, height)
         size = (height, width) if self._orientation.turns % 2 else (width, height)
         return upright(_scaled(self._picture, *size), self._orientation)
 

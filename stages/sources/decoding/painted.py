@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from fervid.pipeline.picture import ALL, Patch, Picture, Pixels, Place, Size
+from fervid.pipeline.picture import Patch, Picture, Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,18 +38,6 @@ class Painted(Picture):
             for left, top, patch in self.patches:
                 _put(luma, colors, left, top, patch)
         return made
-
-    def part(self, rows: slice, columns: slice) -> Image:
-        return self.bgr()[rows, columns]
-
-    def points(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Image:
-        return Pixels(self.bgr()).points(rows, columns)
-
-    def grey(self, rows: slice = ALL, columns: slice = ALL, size: Size | None = None) -> Image:
-        return Pixels(self.bgr()).grey(rows, columns, size)
-
-    def small(self, width: int, height: int) -> Image:
-        return Pixels(self.bgr()).small(width, height)
 
 
 def apart(places: Iterable[Place], width: int, height: int) -> list[Place]:
